@@ -1,0 +1,25 @@
+// Compiles src/ to dist/. With --if-stale it does so only when a source is newer than the last build, and not at all
+// where there are no sources to compile (a container ships dist/ alone), so that `npm start` is one command everywhere.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const stamp = join(root, 'dist', '.built')
+
+function newestSource() {
+  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) => join(root, name))
+  for (const entry of readdirSync(join(root, 'src'), { recursive: true })) files.push(join(root, 'src', entry))
+  return Math.max(...files.map((file) => statSync(file).mtimeMs))
+}
+
+if (process.argv.includes('--if-stale')) {
+  if (!existsSync(join(root, 'src'))) process.exit(0)
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= newestSource()) process.exit(0)
+}
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
+if (status === 0) writeFileSync(stamp, '')
+process.exit(status ?? 1)

@@ -1,0 +1,226 @@
+import { ServeError, toServeError } from '../errors.ts'
+import type { Clock } from './clock.ts'
+import { DrainRate } from './drain-rate.ts'
+import { type BatchItem, FairQueue } from './fair-queue.ts'
+import { type Answer, Job, type SubmitOptions } from './job.ts'
+
+/** Why a batch left when it did: it was full, its oldest item had waited long enough, or the engine was free. */
+export type DispatchReason = 'full' | 'timeout' | 'idle'
+
+export interface BatcherOptions<Key, Input, Output> {
+  /** Items of one batch at the most. */
+  maxBatchSize: number
+  /** Milliseconds an underfull batch may wait for company while the engine is free; 0 never holds it. */
+  batchTimeoutMs: number
+  /** Items waiting at the most; beyond it `submit` refuses with `queue_full`. */
+  maxQueueSize: number
+  /** Batches with the engine at once. */
+  concurrency: number
+  /** Computes one batch, all of one key: one output per input, in order. A rejection is retried in halves. */
+  run: (key: Key, inputs: Input[]) => Promise<Output[]>
+  /** Inputs of one key and one identity have one answer, and are computed once while in flight. */
+  identify?: (input: Input) => string
+  clock: Clock
+  onBatch?: (batch: { key: Key; size: number; computeMs: number; reason: DispatchReason }) => void
+}
+
+/**
+ * Gathers items from many requests into batches. Work-conserving: a free engine takes what is queued at once, and work
+ * gathers while it is busy. A batch holds one key. Guarantees:
+ *
+ * - every submitted item is answered exactly once, with its own output or a ServeError, in the order submitted;
+ * - requests take turns, so one of many items does not starve small ones;
+ * - an item that is expired or canceled before its batch forms never reaches `run`;
+ * - nothing waits without a bound: the queue is bounded, and a full one refuses at once.
+ */
+export class Batcher<Key, Input, Output> {
+  readonly #options: BatcherOptions<Key, Input, Output>
+  readonly #queue = new FairQueue<Key, Input, Output>()
+  /** By key and identity: items queued or computing, for others to join. */
+  readonly #inFlight = new Map<Key, Map<string, BatchItem<Key, Input, Output>>>()
+  readonly #drainRate = new DrainRate()
+  #running = 0
+  #stopHold: (() => void) | undefined
+  #draining: { promise: Promise<void>; resolve: () => void } | undefined
+
+  constructor(options: BatcherOptions<Key, Input, Output>) {
+    this.#options = options
+  }
+
+  /** Items waiting; those being computed are not counted. */
+  get queueDepth(): number {
+    return this.#queue.size
+  }
+
+  /** Whole seconds until what waits now is done. */
+  get retryAfterS(): number {
+    return this.#drainRate.secondsToDrain(this.#queue.size)
+  }
+
+  /**
+   * Queues `inputs` as one request. Resolves once each has its answer; a failure of one item is its answer, not a
+   * rejection. Rejects with `queue_full`, `draining` or `deadline_exceeded` when nothing was accepted.
+   */
+  async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
+    const { clock, maxQueueSize } = this.#options
+    if (this.#draining) throw new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 })
+    if (options.signal?.aborted) throw new ServeError('canceled', 'the client went away')
+    if (options.deadline !== undefined && options.deadline <= clock.now()) {
+      throw new ServeError('deadline_exceeded', 'the deadline passed before the request was queued')
+    }
+    const identities = inputs.map((input) => this.#options.identify?.(input))
+    const fresh = this.#countFresh(key, identities)
+    if (this.#queue.size + fresh > maxQueueSize) {
+      throw new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
+    }
+    const job = new Job<Output>(inputs.length, options, clock)
+    const lane = this.#queue.lane(key)
+    for (const [index, input] of inputs.entries()) {
+      const identity = identities[index]
+      const twin = identity === undefined ? undefined : this.#inFlight.get(key)?.get(identity)
+      const item = twin ?? lane.push(input, identity, clock.now())
+      if (twin === undefined && identity !== undefined) this.#remember(item, identity)
+      item.waiters.push({ job, index })
+      job.onAbandon(() => this.#abandon(item, job))
+    }
+    this.#dispatch()
+    return await job.settled
+  }
+
+  /** Accepts nothing more; resolves when everything accepted has been answered. */
+  drain(): Promise<void> {
+    if (!this.#draining) {
+      let resolve = (): void => {}
+      const promise = new Promise<void>((done) => {
+        resolve = done
+      })
+      this.#draining = { promise, resolve }
+    }
+    this.#dispatch()
+    return this.#draining.promise
+  }
+
+  /** Places in the queue that a request needs: inputs with no twin in flight, nor earlier in the request itself. */
+  #countFresh(key: Key, identities: (string | undefined)[]): number {
+    const twins = this.#inFlight.get(key)
+    const seen = new Set<string>()
+    let fresh = 0
+    for (const identity of identities) {
+      if (identity !== undefined && (twins?.has(identity) || seen.has(identity))) continue
+      if (identity !== undefined) seen.add(identity)
+      fresh++
+    }
+    return fresh
+  }
+
+  #remember(item: BatchItem<Key, Input, Output>, identity: string): void {
+    const twins = this.#inFlight.get(item.key) ?? new Map<string, BatchItem<Key, Input, Output>>()
+    this.#inFlight.set(item.key, twins.set(identity, item))
+  }
+
+  #forget(item: BatchItem<Key, Input, Output>): void {
+    if (item.identity === undefined) return
+    const twins = this.#inFlight.get(item.key)
+    twins?.delete(item.identity)
+    if (twins?.size === 0) this.#inFlight.delete(item.key)
+  }
+
+  /** One request no longer waits for an item. When nobody else does, a queued item gives up its place. */
+  #abandon(item: BatchItem<Key, Input, Output>, job: Job<Output>): void {
+    item.waiters = item.waiters.filter((waiter) => waiter.job !== job)
+    if (item.waiters.length > 0 || !this.#queue.remove(item)) return
+    this.#forget(item)
+    this.#settleDrain()
+  }
+
+  #dispatch(): void {
+    this.#stopHold?.()
+    this.#stopHold = undefined
+    while (this.#running < this.#options.concurrency && this.#queue.size > 0) {
+      const holdMs = this.#holdMs()
+      if (holdMs > 0) {
+        this.#stopHold = this.#options.clock.after(holdMs, () => this.#dispatch())
+        return
+      }
+      const items = this.#form()
+      if (items.length > 0) void this.#runBatch(items)
+    }
+    this.#settleDrain()
+  }
+
+  /** Milliseconds for which the next batch should wait for company; 0 when it should leave. */
+  #holdMs(): number {
+    const { batchTimeoutMs, maxBatchSize, clock } = this.#options
+    const head = this.#queue.head
+    if (batchTimeoutMs === 0 || this.#draining || head === undefined) return 0
+    if (this.#queue.countOf(head.key) >= maxBatchSize) return 0
+    return Math.max(0, head.enqueuedAt + batchTimeoutMs - clock.now())
+  }
+
+  /** Takes the next batch off the queue. Whoever's deadline passed is told so here, even if its timer is late. */
+  #form(): BatchItem<Key, Input, Output>[] {
+    const now = this.#options.clock.now()
+    const items = this.#queue.take(this.#options.maxBatchSize)
+    return items.filter((item) => {
+      for (const { job } of [...item.waiters]) job.expireAt(now)
+      if (item.waiters.length > 0) return true
+      this.#forget(item)
+      return false
+    })
+  }
+
+  async #runBatch(items: BatchItem<Key, Input, Output>[]): Promise<void> {
+    const { maxBatchSize, batchTimeoutMs } = this.#options
+    const held = batchTimeoutMs > 0 && !this.#draining
+    const reason = items.length >= maxBatchSize ? 'full' : held ? 'timeout' : 'idle'
+    this.#running++
+    await this.#compute(items, reason)
+    this.#running--
+    this.#dispatch()
+  }
+
+  /**
+   * Runs a batch and answers its items. A batch that fails is run again in halves, so that one poisonous item fails
+   * alone; a failure that is not the inputs' (the engine is gone) is everybody's answer at once.
+   */
+  async #compute(batch: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<void> {
+    const items = batch.filter((item) => item.waiters.length > 0)
+    for (const item of batch) if (item.waiters.length === 0) this.#forget(item)
+    const [first] = items
+    if (first === undefined) return
+    const { clock, run, onBatch } = this.#options
+    const start = clock.now()
+    try {
+      const inputs = items.map((item) => item.input)
+      const outputs = await run(first.key, inputs)
+      if (outputs.length !== items.length) throw new Error(`${outputs.length} outputs for ${items.length} inputs`)
+      const computeMs = clock.now() - start
+      this.#drainRate.record(items.length, start, clock.now())
+      onBatch?.({ key: first.key, size: items.length, computeMs, reason })
+      for (const [i, item] of items.entries()) {
+        const queueMs = start - item.enqueuedAt
+        this.#answer(item, { output: outputs[i] as Output, queueMs, computeMs, batchSize: items.length })
+      }
+    } catch (thrown) {
+      const error = toServeError(thrown, 'inference_failed', 'the model failed on this input')
+      if (items.length === 1 || error.code !== 'inference_failed') {
+        for (const item of items) this.#answer(item, error)
+        return
+      }
+      const middle = Math.ceil(items.length / 2)
+      await this.#compute(items.slice(0, middle), reason)
+      await this.#compute(items.slice(middle), reason)
+    }
+  }
+
+  #answer(item: BatchItem<Key, Input, Output>, answer: Answer<Output> | ServeError): void {
+    this.#forget(item)
+    const waiters = item.waiters
+    item.waiters = []
+    for (const { job, index } of waiters) job.settle(index, answer)
+  }
+
+  #settleDrain(): void {
+    if (this.#running === 0 && this.#queue.size === 0) this.#draining?.resolve()
+  }
+}

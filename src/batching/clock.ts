@@ -1,0 +1,15 @@
+/** Time as a dependency, so that no test of it has to wait. */
+export interface Clock {
+  /** Milliseconds, monotonic, from an arbitrary start. */
+  now(): number
+  /** Calls back once after `ms`; the function returned calls it off. */
+  after(ms: number, callback: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms)
+    return () => clearTimeout(timer)
+  },
+}

@@ -1,0 +1,71 @@
+/**
+ * Every way a request can fail, as a closed set of codes. This file knows no transport: `server/problem.ts` maps each
+ * code to an HTTP status, exhaustively, so a new code does not compile until it has one.
+ */
+export const ERROR_CODES = [
+  // What the client sent is wrong.
+  'malformed_body',
+  'missing_input',
+  'invalid_tensor',
+  'invalid_parameter',
+  'unauthorized',
+  'not_found',
+  'model_not_found',
+  'method_not_allowed',
+  'request_timeout',
+  'payload_too_large',
+  'image_too_large',
+  'too_many_inputs',
+  'json_too_deep',
+  'unsupported_media_type',
+  'unsupported_image_format',
+  'unsupported_content_encoding',
+  'undecodable_image',
+  // The request is right and the server cannot serve it now.
+  'queue_full',
+  'starting',
+  'draining',
+  'engine_unavailable',
+  'deadline_exceeded',
+  'canceled',
+  // The server is wrong.
+  'inference_failed',
+  'internal',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+export interface ServeErrorOptions {
+  /** Position of the offending input in the request, from 0. */
+  index?: number
+  /** Seconds after which the same request may succeed. */
+  retryAfterS?: number
+  cause?: unknown
+}
+
+/** A failure with a code. `message` is for the client: it says what was wrong and holds nothing internal. */
+export class ServeError extends Error {
+  override readonly name = 'ServeError'
+  readonly code: ErrorCode
+  readonly index: number | undefined
+  readonly retryAfterS: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: ServeErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.index = options.index
+    this.retryAfterS = options.retryAfterS
+  }
+
+  /** The same failure, said of one input of many. */
+  atIndex(index: number): ServeError {
+    const options: ServeErrorOptions = { index, cause: this.cause }
+    if (this.retryAfterS !== undefined) options.retryAfterS = this.retryAfterS
+    return new ServeError(this.code, this.message, options)
+  }
+}
+
+/** Any thrown value as a ServeError; one that is none becomes `fallback` with its text kept as the cause. */
+export function toServeError(error: unknown, fallback: ErrorCode, message: string): ServeError {
+  return error instanceof ServeError ? error : new ServeError(fallback, message, { cause: error })
+}

@@ -1,0 +1,82 @@
+/**
+ * The engine process: opens one engine, loads models, runs batches, one at a time and in the order asked. Native calls
+ * block this process and may crash it; neither touches HTTP. It ends when its parent does.
+ */
+import { countParameters } from '../graph.ts'
+import { loadGraph } from '../load-graph.ts'
+import type { CompiledGraph, Engine } from './engine.ts'
+import { openEngine } from './open.ts'
+import { padToSizes } from './padded-graph.ts'
+import type { LoadedInfo, OpenedInfo, Params, Reply, Request, Result } from './protocol.ts'
+
+const PULSE_INTERVAL_MS = 1000
+
+let engine: Engine | undefined
+const graphs = new Map<string, CompiledGraph>()
+
+async function open({ choice, options }: Params<'open'>): Promise<OpenedInfo> {
+  const opened = await openEngine(choice, options)
+  engine = opened.engine
+  return { engine: engine.name, details: engine.details, passedOver: opened.passedOver }
+}
+
+async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<LoadedInfo> {
+  if (engine === undefined) throw new Error('load before open')
+  const start = performance.now()
+  const graph = loadGraph(entry)
+  const compiled = await engine.compile(graph)
+  const padded = engine.fixedBatchSizes ? padToSizes(compiled, allowedBatchSizes) : compiled
+  // The first run of a shape allocates, and on CUDA chooses algorithms: nobody's request should pay for that.
+  const itemLength = graph.input.shape.reduce((product, size) => product * size, 1)
+  for (const batchSize of engine.fixedBatchSizes ? allowedBatchSizes : [1]) {
+    await padded.run(new Float32Array(itemLength * batchSize), batchSize)
+  }
+  graphs.set(key, padded)
+  return { parameters: countParameters(graph), loadMs: performance.now() - start }
+}
+
+async function unload({ key }: Params<'unload'>): Promise<null> {
+  await graphs.get(key)?.dispose()
+  graphs.delete(key)
+  return null
+}
+
+async function run({ key, input, batchSize }: Params<'run'>): Promise<Result<'run'>> {
+  const graph = graphs.get(key)
+  if (graph === undefined) throw new Error(`no model ${key} is loaded`)
+  return await graph.run(input, batchSize)
+}
+
+function handle(request: Request): Promise<Result<Request['method']>> {
+  switch (request.method) {
+    case 'open':
+      return open(request.params)
+    case 'load':
+      return load(request.params)
+    case 'unload':
+      return unload(request.params)
+    case 'run':
+      return run(request.params)
+  }
+}
+
+function send(reply: Reply): void {
+  process.send?.(reply)
+}
+
+async function answer(request: Request): Promise<void> {
+  try {
+    send({ id: request.id, result: await handle(request) })
+  } catch (error) {
+    send({ id: request.id, error: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+let last = Promise.resolve()
+process.on('message', (request: Request) => {
+  last = last.then(() => answer(request))
+})
+// A signal to the whole process group (Ctrl-C) is for the parent, which drains first and then ends this process.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+process.on('disconnect', () => process.exit(0))
+setInterval(() => send({ pulse: true }), PULSE_INTERVAL_MS)

@@ -1,0 +1,116 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../../batching/clock.ts'
+import { ServeError } from '../../errors.ts'
+import type { Method, Params, Reply, Result } from './protocol.ts'
+
+/** How long a child may take to leave after being asked, before it is killed. */
+const STOP_TIMEOUT_MS = 2000
+
+export interface EngineChildOptions {
+  /** Silence longer than this (ms), while no batch or load is due, or during one, means that the child hangs. */
+  heartbeatTimeoutMs: number
+  clock: Clock
+  /** A line that the child, or a library in it, wrote to stdout or stderr. */
+  onOutput: (line: string) => void
+  /** Module to run; tests put a double here. */
+  entry?: URL
+}
+
+/** One engine process: calls go in, answers come out, and `exited` tells of its end, however it came. */
+export class EngineChild {
+  /** Resolves once with the reason, when the process is gone. */
+  readonly exited: Promise<string>
+  readonly #process: ChildProcess
+  readonly #options: EngineChildOptions
+  readonly #pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
+  #nextId = 0
+  #gone = false
+  #stopWatchdog: () => void = () => {}
+  #killReason: string | undefined
+
+  constructor(options: EngineChildOptions) {
+    this.#options = options
+    const entry = options.entry ?? defaultEntry()
+    this.#process = fork(fileURLToPath(entry), {
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: entry.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [],
+    })
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', options.onOutput)
+    }
+    this.#process.on('message', (reply: Reply) => this.#receive(reply))
+    this.exited = new Promise((resolve) => {
+      const end = (reason: string): void => {
+        this.#gone = true
+        this.#stopWatchdog()
+        this.#rejectPending()
+        resolve(this.#killReason ?? reason)
+      }
+      this.#process.once('exit', (code, signal) => end(signal ? `killed by ${signal}` : `exit code ${code}`))
+      this.#process.once('error', (error) => end(error.message))
+    })
+    this.#watch()
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /**
+   * Rejects with `engine_unavailable` when the process is gone or ends before it answers, and with a plain Error that
+   * carries the child's words when the child refuses.
+   */
+  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
+    if (this.#gone) return Promise.reject(engineGone())
+    const id = this.#nextId++
+    return new Promise<Result<M>>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject })
+      // An error here is the channel closing; the exit that follows rejects what is pending.
+      this.#process.send({ id, method, params }, () => {})
+    })
+  }
+
+  /** Asks the child to leave, and kills it if it does not. */
+  async stop(): Promise<void> {
+    if (this.#process.connected) this.#process.disconnect()
+    const callOff = this.#options.clock.after(STOP_TIMEOUT_MS, () => this.#process.kill('SIGKILL'))
+    await this.exited
+    callOff()
+  }
+
+  #receive(reply: Reply): void {
+    this.#watch()
+    if ('pulse' in reply) return
+    const pending = this.#pending.get(reply.id)
+    this.#pending.delete(reply.id)
+    if ('error' in reply) pending?.reject(new Error(reply.error))
+    else pending?.resolve(reply.result as never)
+  }
+
+  /** Starts the wait for the next sign of life over again. */
+  #watch(): void {
+    this.#stopWatchdog()
+    const { clock, heartbeatTimeoutMs } = this.#options
+    this.#stopWatchdog = clock.after(heartbeatTimeoutMs, () => {
+      this.#killReason = `silent for ${heartbeatTimeoutMs} ms`
+      this.#process.kill('SIGKILL')
+    })
+  }
+
+  #rejectPending(): void {
+    for (const { reject } of this.#pending.values()) reject(engineGone())
+    this.#pending.clear()
+  }
+}
+
+function engineGone(): ServeError {
+  return new ServeError('engine_unavailable', 'the engine process is restarting', { retryAfterS: 1 })
+}
+
+/** Compiled to dist/ it is JavaScript; run from src/ (tests, `npm run dev`) it is TypeScript. */
+function defaultEntry(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './child-main.ts' : './child-main.js', import.meta.url)
+}

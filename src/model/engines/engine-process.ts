@@ -1,0 +1,168 @@
+import type { Clock } from '../../batching/clock.ts'
+import { ServeError } from '../../errors.ts'
+import type { RepositoryEntry } from '../repository.ts'
+import type { EngineName, Outputs } from './engine.ts'
+import { EngineChild } from './engine-child.ts'
+import type { LoadedInfo, OpenedInfo } from './protocol.ts'
+
+/** Restarts in a row, without a batch answered between them, after which the process is given up. */
+const MAX_RESTARTS = 6
+const FIRST_BACKOFF_MS = 100
+const MAX_BACKOFF_MS = 10_000
+
+export type EngineState = 'stopped' | 'starting' | 'ready' | 'restarting' | 'failed'
+
+export interface EngineProcessOptions {
+  engine: EngineName | 'auto'
+  /** 0 leaves it to the engine. */
+  threads: number
+  heartbeatTimeoutMs: number
+  /** Ascending; used by engines on which a new batch size is slow. */
+  allowedBatchSizes: number[]
+  clock: Clock
+  log: (level: 'info' | 'warn' | 'error' | 'debug', message: string) => void
+  /** Called once when restarting has been given up. */
+  onFatal: (reason: string) => void
+  entry?: URL
+}
+
+/**
+ * The engine, kept alive: one child process at a time, started again with all its models when it ends unasked, with
+ * exponential backoff and a limit. While there is none, calls are refused at once with `engine_unavailable`.
+ */
+export class EngineProcess {
+  readonly #options: EngineProcessOptions
+  readonly #models = new Map<string, RepositoryEntry>()
+  #child: EngineChild | undefined
+  #state: EngineState = 'stopped'
+  #info: OpenedInfo | undefined
+  #restarts = 0
+  #failuresInARow = 0
+  #callOffRestart: () => void = () => {}
+
+  constructor(options: EngineProcessOptions) {
+    this.#options = options
+  }
+
+  get state(): EngineState {
+    return this.#state
+  }
+
+  /** What runs, and what was passed over; undefined before the first start has succeeded. */
+  get info(): OpenedInfo | undefined {
+    return this.#info
+  }
+
+  /** Times the process was started again. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Starts the process and opens the engine. Rejects with the reason when no engine runs; it is not tried again. */
+  async start(): Promise<OpenedInfo> {
+    this.#state = 'starting'
+    const child = this.#spawn()
+    try {
+      this.#info = await this.#open(child)
+    } catch (error) {
+      this.#state = 'failed'
+      await child.stop()
+      throw error
+    }
+    this.#state = 'ready'
+    this.#adopt(child)
+    return this.#info
+  }
+
+  /** Loads and warms up a model, now and after every restart. Rejects with the reason when it cannot be loaded. */
+  async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
+    const loaded = await this.#ready().call('load', this.#loadParams(key, entry))
+    this.#models.set(key, entry)
+    return loaded
+  }
+
+  async unload(key: string): Promise<void> {
+    this.#models.delete(key)
+    await this.#ready().call('unload', { key })
+  }
+
+  /** `input` is `[batchSize, C, H, W]`. Rejects with `engine_unavailable`, or a plain Error when the model fails. */
+  async run(key: string, input: Float32Array, batchSize: number): Promise<Outputs> {
+    const outputs = await this.#ready().call('run', { key, input, batchSize })
+    this.#failuresInARow = 0
+    return outputs
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopped'
+    this.#callOffRestart()
+    await this.#child?.stop()
+  }
+
+  #ready(): EngineChild {
+    if (this.#state === 'ready' && this.#child) return this.#child
+    throw new ServeError('engine_unavailable', `the engine is ${this.#state}`, { retryAfterS: 1 })
+  }
+
+  #spawn(): EngineChild {
+    const { clock, heartbeatTimeoutMs, log, entry } = this.#options
+    const child = new EngineChild({
+      clock,
+      heartbeatTimeoutMs,
+      onOutput: (line) => log('debug', line),
+      ...(entry ? { entry } : {}),
+    })
+    this.#child = child
+    return child
+  }
+
+  #open(child: EngineChild): Promise<OpenedInfo> {
+    const { engine, threads } = this.#options
+    return child.call('open', { choice: engine, options: { threads } })
+  }
+
+  #loadParams(key: string, entry: RepositoryEntry) {
+    return { key, entry, allowedBatchSizes: this.#options.allowedBatchSizes }
+  }
+
+  /** From here on, the end of this child is answered with a restart. */
+  #adopt(child: EngineChild): void {
+    void child.exited.then((reason) => {
+      if (this.#child === child && this.#state === 'ready') this.#scheduleRestart(reason)
+    })
+  }
+
+  #scheduleRestart(reason: string): void {
+    this.#failuresInARow++
+    if (this.#failuresInARow > MAX_RESTARTS) {
+      this.#state = 'failed'
+      this.#options.onFatal(`the engine process ended ${this.#failuresInARow} times in a row, last: ${reason}`)
+      return
+    }
+    this.#state = 'restarting'
+    const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failuresInARow - 1), MAX_BACKOFF_MS)
+    this.#options.log('error', `the engine process ended (${reason}); restarting in ${backoffMs} ms`)
+    this.#callOffRestart = this.#options.clock.after(backoffMs, () => void this.#restart())
+  }
+
+  async #restart(): Promise<void> {
+    this.#restarts++
+    const child = this.#spawn()
+    try {
+      this.#info = await this.#open(child)
+      for (const [key, entry] of this.#models) await child.call('load', this.#loadParams(key, entry))
+    } catch (error) {
+      await child.stop()
+      if (this.#state === 'restarting') this.#scheduleRestart((error as Error).message)
+      return
+    }
+    if (this.#state !== 'restarting') return
+    this.#state = 'ready'
+    this.#options.log('info', 'the engine process is back')
+    this.#adopt(child)
+  }
+}

@@ -1,0 +1,125 @@
+import protobuf from 'protobufjs/light.js'
+
+/**
+ * The part of the ONNX schema (onnx.proto3, IR version 8) that an inference graph needs, with the field numbers of the
+ * specification. Bytes written with it are ordinary ONNX.
+ */
+const root = protobuf.Root.fromJSON({
+  nested: {
+    ModelProto: {
+      fields: {
+        irVersion: { type: 'int64', id: 1 },
+        producerName: { type: 'string', id: 2 },
+        graph: { type: 'GraphProto', id: 7 },
+        opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+      },
+    },
+    OperatorSetIdProto: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
+    GraphProto: {
+      fields: {
+        node: { rule: 'repeated', type: 'NodeProto', id: 1 },
+        name: { type: 'string', id: 2 },
+        initializer: { rule: 'repeated', type: 'TensorProto', id: 5 },
+        input: { rule: 'repeated', type: 'ValueInfoProto', id: 11 },
+        output: { rule: 'repeated', type: 'ValueInfoProto', id: 12 },
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: { rule: 'repeated', type: 'string', id: 1 },
+        output: { rule: 'repeated', type: 'string', id: 2 },
+        name: { type: 'string', id: 3 },
+        opType: { type: 'string', id: 4 },
+        attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
+      },
+    },
+    AttributeProto: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        f: { type: 'float', id: 2 },
+        i: { type: 'int64', id: 3 },
+        ints: { rule: 'repeated', type: 'int64', id: 8 },
+        type: { type: 'int32', id: 20 },
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: { rule: 'repeated', type: 'int64', id: 1 },
+        dataType: { type: 'int32', id: 2 },
+        name: { type: 'string', id: 8 },
+        rawData: { type: 'bytes', id: 9 },
+      },
+    },
+    ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
+    TypeProto: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
+    TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'ShapeProto', id: 2 } } },
+    ShapeProto: { fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } } },
+    Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
+  },
+})
+
+const ModelProto = root.lookupType('ModelProto')
+
+/** TensorProto.DataType */
+export const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
+
+/** AttributeProto.AttributeType */
+export const ATTRIBUTE_TYPE = { float: 1, int: 2, ints: 7 } as const
+
+export interface OnnxTensor {
+  name: string
+  dims: number[]
+  dataType: number
+  rawData: Uint8Array
+}
+
+export interface OnnxAttribute {
+  name: string
+  type: number
+  f?: number
+  i?: number
+  ints?: number[]
+}
+
+export interface OnnxNode {
+  name: string
+  opType: string
+  input: string[]
+  output: string[]
+  attribute: OnnxAttribute[]
+}
+
+/** A float value whose first dimension is free. */
+export interface OnnxValue {
+  name: string
+  shape: number[]
+}
+
+export interface OnnxModel {
+  nodes: OnnxNode[]
+  initializers: OnnxTensor[]
+  inputs: OnnxValue[]
+  outputs: OnnxValue[]
+  opset: number
+}
+
+/** The model's bytes, as any ONNX runtime loads them. */
+export function encodeOnnx(model: OnnxModel): Uint8Array {
+  return ModelProto.encode({
+    irVersion: 8,
+    producerName: 'resnet-serve',
+    opsetImport: [{ domain: '', version: model.opset }],
+    graph: {
+      name: 'resnet',
+      node: model.nodes,
+      initializer: model.initializers,
+      input: model.inputs.map(valueInfo),
+      output: model.outputs.map(valueInfo),
+    },
+  }).finish()
+}
+
+function valueInfo({ name, shape }: OnnxValue): object {
+  const dim = [{ dimParam: 'batch' }, ...shape.map((dimValue) => ({ dimValue }))]
+  return { name, type: { tensorType: { elemType: DATA_TYPE.float, shape: { dim } } } }
+}

@@ -1,0 +1,36 @@
+import type { RepositoryEntry } from '../repository.ts'
+import type { EngineName, EngineOptions, Outputs } from './engine.ts'
+
+/**
+ * What the server and its engine process say to each other. Messages travel by structured clone over the channel that
+ * `fork` opens (`serialization: 'advanced'`), so typed arrays cross as bytes.
+ */
+export interface Methods {
+  /** First of all, and once. */
+  open(params: { choice: EngineName | 'auto'; options: EngineOptions }): OpenedInfo
+  load(params: { key: string; entry: RepositoryEntry; allowedBatchSizes: number[] }): LoadedInfo
+  unload(params: { key: string }): null
+  /** `input` is `[batchSize, C, H, W]`. */
+  run(params: { key: string; input: Float32Array; batchSize: number }): Outputs
+}
+
+export interface OpenedInfo {
+  engine: EngineName
+  details: Record<string, string | number>
+  /** Engines that would have been preferred, and why each cannot run here. */
+  passedOver: { engine: EngineName; reason: string }[]
+}
+
+export interface LoadedInfo {
+  parameters: number
+  loadMs: number
+}
+
+export type Method = keyof Methods
+export type Params<M extends Method> = Parameters<Methods[M]>[0]
+export type Result<M extends Method> = ReturnType<Methods[M]>
+
+export type Request = { [M in Method]: { id: number; method: M; params: Params<M> } }[Method]
+
+/** `pulse` says that the child's event loop turns; it answers nothing. */
+export type Reply = { pulse: true } | { id: number; result: Result<Method> } | { id: number; error: string }

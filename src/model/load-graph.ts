@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Graph } from './graph.ts'
+import type { Manifest } from './manifest.ts'
+import type { RepositoryEntry } from './repository.ts'
+import { buildResNet } from './resnet.ts'
+import { readSafetensors } from './safetensors.ts'
+
+const WEIGHTS_FILE = 'weights.safetensors'
+
+/** Reads and checks a model's weights, and builds its graph. Throws a plain Error that names the file. */
+export function loadGraph({ directory, manifest }: RepositoryEntry): Graph {
+  const path = join(directory, WEIGHTS_FILE)
+  try {
+    return build(readFileSync(path), manifest)
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function build(file: Buffer, { architecture, input, weightsSha256 }: Manifest): Graph {
+  const sha256 = createHash('sha256').update(file).digest('hex')
+  if (sha256 !== weightsSha256) throw new Error(`sha256 is ${sha256}, model.json says ${weightsSha256}`)
+  return buildResNet(architecture, readSafetensors(file), input.height, input.width)
+}

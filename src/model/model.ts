@@ -1,0 +1,35 @@
+import type { Manifest } from './manifest.ts'
+
+/** What one forward pass says of one input, and what it cost. */
+export interface Prediction {
+  /** `[numClasses]` */
+  logits: Float32Array
+  /** `[embeddingSize]` */
+  embedding: Float32Array
+  /** Milliseconds between asking and the start of the batch that held the input. */
+  queueMs: number
+  /** Milliseconds that batch took. */
+  computeMs: number
+  /** Inputs in that batch. */
+  batchSize: number
+}
+
+export interface PredictOptions {
+  /** On the clock's scale (milliseconds); after it the input is dropped with `deadline_exceeded`. */
+  deadline?: number
+  /** Aborted when nobody waits for the answer any more; the input is then dropped with `canceled`. */
+  signal?: AbortSignal
+}
+
+/**
+ * A loaded model. Batching is a decorator of this interface (`batched-model.ts`), so whoever holds a Model cannot tell
+ * whether its inputs share a batch with anybody's.
+ */
+export interface Model {
+  readonly manifest: Manifest
+  /**
+   * Inputs of shape `[1, height, width]`, normalised, each a flat array of its own. Answers in their order: a promise
+   * per input, since one of them may fail alone. Throws a ServeError when none was accepted.
+   */
+  predict(inputs: Float32Array[], options?: PredictOptions): Promise<Prediction>[]
+}

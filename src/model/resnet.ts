@@ -1,0 +1,186 @@
+import { adaptivePoolMatrix } from './adaptive-pool.ts'
+import { type Architecture, expansion, POOL_BANDS } from './architecture.ts'
+import type { ConvNode, Graph, GraphNode } from './graph.ts'
+import type { StateDict } from './state-dict.ts'
+
+/** PyTorch's BatchNorm2d default. */
+const BN_EPSILON = 1e-5
+
+/**
+ * Builds the graph of any ResNet of the family from its weights, for inputs of `height` x `width`. Batch norms are
+ * folded into the convolutions before them. Throws when a tensor is missing, misshapen or left over.
+ */
+export function buildResNet(arch: Architecture, weights: StateDict, height: number, width: number): Graph {
+  const builder = new ResNetBuilder(arch, weights, height, width)
+  const graph = builder.build()
+  weights.assertAllTaken()
+  return graph
+}
+
+/** Spatial state between blocks: the value's name and its shape. */
+interface Value {
+  name: string
+  channels: number
+  height: number
+  width: number
+}
+
+interface ConvSpec {
+  /** Names of the convolution and the batch norm in the state_dict. */
+  conv: string
+  norm: string
+  out: number
+  kernel: number
+  stride: number
+  relu: boolean
+}
+
+class ResNetBuilder {
+  readonly #arch: Architecture
+  readonly #weights: StateDict
+  readonly #input: Value
+  readonly #nodes: GraphNode[] = []
+
+  constructor(arch: Architecture, weights: StateDict, height: number, width: number) {
+    this.#arch = arch
+    this.#weights = weights
+    this.#input = { name: 'input', channels: arch.inChannels, height, width }
+  }
+
+  build(): Graph {
+    const { width, layers } = this.#arch
+    let value = this.#conv(this.#input, { conv: 'conv1', norm: 'bn1', out: width, kernel: 3, stride: 1, relu: true })
+    for (const [stage, blocks] of layers.entries()) {
+      for (let index = 0; index < blocks; index++) {
+        const stride = stage > 0 && index === 0 ? 2 : 1
+        value = this.#block(value, `layer${stage + 1}.${index}`, width * 2 ** stage, stride)
+      }
+    }
+    this.#head(value)
+    const { channels, height, width: columns } = this.#input
+    return {
+      input: { name: this.#input.name, shape: [channels, height, columns] },
+      nodes: this.#nodes,
+      outputs: { logits: 'linear', embedding: 'fc' },
+    }
+  }
+
+  #block(input: Value, name: string, planes: number, stride: number): Value {
+    const out = planes * expansion(this.#arch.block)
+    const steps =
+      this.#arch.block === 'basic'
+        ? [
+            { out: planes, kernel: 3, stride },
+            { out, kernel: 3, stride: 1 },
+          ]
+        : [
+            { out: planes, kernel: 1, stride: 1 },
+            { out: planes, kernel: 3, stride },
+            { out, kernel: 1, stride: 1 },
+          ]
+    let value = input
+    for (const [i, step] of steps.entries()) {
+      const relu = i < steps.length - 1
+      value = this.#conv(value, { conv: `${name}.conv${i + 1}`, norm: `${name}.bn${i + 1}`, ...step, relu })
+    }
+    const shortcut = this.#shortcut(input, `${name}.shortcut`, out, stride)
+    this.#nodes.push({
+      op: 'add',
+      name,
+      inputs: [value.name, shortcut.name],
+      relu: true,
+      shape: [value.channels, value.height, value.width],
+    })
+    return { ...value, name }
+  }
+
+  #shortcut(input: Value, name: string, out: number, stride: number): Value {
+    if (stride === 1 && input.channels === out) return input
+    if (this.#arch.shortcut === 'projection') {
+      return this.#conv(input, { conv: `${name}.0`, norm: `${name}.1`, out, kernel: 1, stride, relu: false })
+    }
+    const padBefore = Math.floor((out - input.channels) / 2)
+    const padAfter = out - input.channels - padBefore
+    const [height, width] = [Math.ceil(input.height / stride), Math.ceil(input.width / stride)]
+    this.#nodes.push({
+      op: 'subsample',
+      name,
+      input: input.name,
+      stride,
+      padBefore,
+      padAfter,
+      shape: [out, height, width],
+    })
+    return { name, channels: out, height, width }
+  }
+
+  #conv(input: Value, spec: ConvSpec): Value {
+    const { conv, norm, out, kernel, stride, relu } = spec
+    const pad = (kernel - 1) / 2
+    const height = Math.floor((input.height + 2 * pad - kernel) / stride) + 1
+    const width = Math.floor((input.width + 2 * pad - kernel) / stride) + 1
+    const weight = this.#weights.take(`${conv}.weight`, [out, input.channels, kernel, kernel])
+    this.#nodes.push({
+      op: 'conv',
+      name: conv,
+      input: input.name,
+      ...this.#foldBatchNorm(weight, norm, out),
+      inChannels: input.channels,
+      outChannels: out,
+      kernel,
+      stride,
+      pad,
+      relu,
+      shape: [out, height, width],
+    })
+    return { name: conv, channels: out, height, width }
+  }
+
+  /** gamma * (W x - mean) / sqrt(var + eps) + beta, as one weight and one bias; computed in float64, stored in float32. */
+  #foldBatchNorm(weight: Float32Array, norm: string, out: number): Pick<ConvNode, 'weight' | 'bias'> {
+    const gamma = this.#weights.take(`${norm}.weight`, [out])
+    const beta = this.#weights.take(`${norm}.bias`, [out])
+    const mean = this.#weights.take(`${norm}.running_mean`, [out])
+    const variance = this.#weights.take(`${norm}.running_var`, [out])
+    const folded = new Float32Array(weight.length)
+    const bias = new Float32Array(out)
+    const perOutput = weight.length / out
+    for (let o = 0; o < out; o++) {
+      const scale = (gamma[o] as number) / Math.sqrt((variance[o] as number) + BN_EPSILON)
+      bias[o] = (beta[o] as number) - (mean[o] as number) * scale
+      for (let i = o * perOutput; i < (o + 1) * perOutput; i++) folded[i] = (weight[i] as number) * scale
+    }
+    return { weight: folded, bias }
+  }
+
+  #head(value: Value): void {
+    const { embeddingSize, numClasses } = this.#arch
+    const features = value.channels * POOL_BANDS
+    this.#nodes.push({
+      op: 'pool',
+      name: 'pool',
+      input: value.name,
+      channels: value.channels,
+      height: value.height,
+      width: value.width,
+      bands: POOL_BANDS,
+      matrix: adaptivePoolMatrix(value.height, POOL_BANDS),
+      shape: [features],
+    })
+    this.#dense('fc', 'pool', features, embeddingSize)
+    this.#dense('linear', 'fc', embeddingSize, numClasses)
+  }
+
+  #dense(name: string, input: string, inFeatures: number, outFeatures: number): void {
+    this.#nodes.push({
+      op: 'dense',
+      name,
+      input,
+      weight: this.#weights.take(`${name}.weight`, [outFeatures, inFeatures]),
+      bias: this.#weights.take(`${name}.bias`, [outFeatures]),
+      inFeatures,
+      outFeatures,
+      shape: [outFeatures],
+    })
+  }
+}

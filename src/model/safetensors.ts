@@ -1,0 +1,85 @@
+import { float16ToFloat32, float32ToFloat16 } from './float16.ts'
+import { StateDict, type Tensor } from './state-dict.ts'
+
+/**
+ * The safetensors file format: uint64 little-endian header length, JSON header
+ * `{name: {dtype, shape, data_offsets: [from, to]}}`, then the tensors' bytes. F32 and F16 only.
+ */
+interface Entry {
+  dtype: string
+  shape: number[]
+  data_offsets: [number, number]
+}
+
+/** The specification's own limit on the header. */
+const MAX_HEADER_BYTES = 100_000_000
+
+/** Reads every tensor as float32. Throws on anything that the format does not allow, naming the tensor. */
+export function readSafetensors(file: Buffer): StateDict {
+  if (file.length < 8) throw new Error('safetensors: the file is shorter than its header')
+  const headerBytes = Number(file.readBigUInt64LE(0))
+  if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > file.length) {
+    throw new Error('safetensors: the header is longer than the file')
+  }
+  const header = parseHeader(file.subarray(8, 8 + headerBytes))
+  const data = file.subarray(8 + headerBytes)
+  const tensors: [string, Tensor][] = []
+  for (const [name, entry] of Object.entries(header)) {
+    if (name !== '__metadata__' && !name.endsWith('.num_batches_tracked')) {
+      tensors.push([name, readTensor(name, entry, data)])
+    }
+  }
+  return new StateDict(tensors)
+}
+
+function parseHeader(bytes: Buffer): Record<string, Entry> {
+  let header: unknown
+  try {
+    header = JSON.parse(bytes.toString('utf8'))
+  } catch {
+    throw new Error('safetensors: the header is not JSON')
+  }
+  if (typeof header !== 'object' || header === null) throw new Error('safetensors: the header is not an object')
+  return header as Record<string, Entry>
+}
+
+function readTensor(name: string, entry: Entry, data: Buffer): Tensor {
+  const { dtype, shape, data_offsets: offsets } = entry
+  if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
+    throw new Error(`safetensors: the header of ${name} is malformed`)
+  }
+  const width = dtype === 'F32' ? 4 : dtype === 'F16' ? 2 : 0
+  if (width === 0) throw new Error(`safetensors: ${name} is ${dtype}; F32 and F16 are supported`)
+  const [from, to] = offsets
+  const count = shape.reduce((product, size) => product * size, 1)
+  if (to > data.length || to - from !== count * width) {
+    throw new Error(`safetensors: the bytes of ${name} do not match its shape`)
+  }
+  // Copied, so that the views are aligned and the file can be released.
+  const bytes = new Uint8Array(data.subarray(from, to))
+  const values = width === 4 ? new Float32Array(bytes.buffer) : float16ToFloat32(new Uint16Array(bytes.buffer))
+  return { shape, data: values }
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
+}
+
+/** The bytes of a safetensors file, tensors in the order given, the header padded so that the data starts at 8 bytes. */
+export function writeSafetensors(tensors: Iterable<[string, Tensor]>, dtype: 'F32' | 'F16'): Buffer {
+  const header: Record<string, Entry> = {}
+  const chunks: Uint8Array[] = []
+  let offset = 0
+  for (const [name, { shape, data }] of tensors) {
+    const stored = dtype === 'F32' ? data : float32ToFloat16(data)
+    const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] }
+    chunks.push(bytes)
+    offset += bytes.length
+  }
+  const text = JSON.stringify(header)
+  const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8))
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(json.length))
+  return Buffer.concat([length, json, ...chunks])
+}

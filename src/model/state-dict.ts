@@ -1,0 +1,43 @@
+/** A tensor as stored: row-major float32, whatever its precision on disk. */
+export interface Tensor {
+  shape: number[]
+  data: Float32Array
+}
+
+/** Tensors under their canonical PyTorch names. */
+export class StateDict {
+  readonly #tensors = new Map<string, Tensor>()
+  readonly #unread: Set<string>
+
+  /**
+   * Canonical names have no `module.` prefix (DataParallel's) and say `shortcut`, not `downsample` (torchvision's).
+   * `num_batches_tracked` is dropped. Throws when two stored names become one.
+   */
+  constructor(tensors: Iterable<[string, Tensor]>) {
+    for (const [stored, tensor] of tensors) {
+      if (stored.endsWith('.num_batches_tracked')) continue
+      const name = stored.replace(/^module\./, '').replace(/\.downsample\.(?=[01]\.)/, '.shortcut.')
+      if (this.#tensors.has(name)) throw new Error(`weights: two tensors are called ${name}`)
+      this.#tensors.set(name, tensor)
+    }
+    this.#unread = new Set(this.#tensors.keys())
+  }
+
+  /** The values of `name`. Throws when it is missing or its shape is not `shape`. */
+  take(name: string, shape: number[]): Float32Array {
+    const tensor = this.#tensors.get(name)
+    if (tensor === undefined) throw new Error(`weights: ${name} is missing`)
+    if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis])) {
+      throw new Error(`weights: ${name} has shape [${tensor.shape}], the architecture needs [${shape}]`)
+    }
+    this.#unread.delete(name)
+    return tensor.data
+  }
+
+  /** Throws when a tensor was never taken: the architecture in model.json is then not the one that was trained. */
+  assertAllTaken(): void {
+    if (this.#unread.size === 0) return
+    const [first] = this.#unread
+    throw new Error(`weights: ${this.#unread.size} tensors have no place in the architecture, first ${first}`)
+  }
+}
