@@ -1,3 +1,4 @@
+import type { ServeError } from '../errors.ts'
 import type { Manifest } from './manifest.ts'
 
 /** What one forward pass says of one input, and what it cost. */
@@ -16,9 +17,9 @@ export interface Prediction {
 
 export interface PredictOptions {
   /** On the clock's scale (milliseconds); after it the input is dropped with `deadline_exceeded`. */
-  deadline?: number
+  deadline?: number | undefined
   /** Aborted when nobody waits for the answer any more; the input is then dropped with `canceled`. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /**
@@ -28,8 +29,8 @@ export interface PredictOptions {
 export interface Model {
   readonly manifest: Manifest
   /**
-   * Inputs of shape `[1, height, width]`, normalised, each a flat array of its own. Answers in their order: a promise
-   * per input, since one of them may fail alone. Throws a ServeError when none was accepted.
+   * Inputs of shape `[1, height, width]`, normalised, each a flat array of its own. One outcome per input, in their
+   * order; an input that fails alone has its ServeError there. Rejects with a ServeError when none was accepted.
    */
-  predict(inputs: Float32Array[], options?: PredictOptions): Promise<Prediction>[]
+  predict(inputs: Float32Array[], options?: PredictOptions): Promise<(Prediction | ServeError)[]>
 }

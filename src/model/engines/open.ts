@@ -33,5 +33,7 @@ export async function openEngine(
     }
   }
   const reasons = passedOver.map(({ engine, reason }) => `${engine}: ${reason}`).join('; ')
-  throw new Error(choice === 'auto' ? `no engine runs here: ${reasons}` : `ENGINE=${choice} cannot run here: ${reasons}`)
+  throw new Error(
+    choice === 'auto' ? `no engine runs here: ${reasons}` : `ENGINE=${choice} cannot run here: ${reasons}`,
+  )
 }

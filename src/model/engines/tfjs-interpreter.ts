@@ -14,7 +14,10 @@ export function uploadWeights(graph: Graph): TensorWeights {
       weights.set(`${node.name}.weight`, transposed(oihw, [2, 3, 1, 0]))
       weights.set(`${node.name}.bias`, tf.tensor1d(node.bias))
     } else if (node.op === 'dense') {
-      weights.set(`${node.name}.weight`, transposed(tf.tensor2d(node.weight, [node.outFeatures, node.inFeatures]), [1, 0]))
+      weights.set(
+        `${node.name}.weight`,
+        transposed(tf.tensor2d(node.weight, [node.outFeatures, node.inFeatures]), [1, 0]),
+      )
       weights.set(`${node.name}.bias`, tf.tensor1d(node.bias))
     } else if (node.op === 'pool') {
       weights.set(`${node.name}.matrix`, tf.tensor2d(node.matrix, [node.height, node.bands]))
@@ -69,7 +72,15 @@ function conv(node: ConvNode, x: tf.Tensor4D, weights: TensorWeights): tf.Tensor
     filter: get(weights, `${name}.weight`) as tf.Tensor4D,
     bias: get(weights, `${name}.bias`),
     strides: stride,
-    pad: pad === 0 ? 'valid' : [[0, 0], [pad, pad], [pad, pad], [0, 0]],
+    pad:
+      pad === 0
+        ? 'valid'
+        : [
+            [0, 0],
+            [pad, pad],
+            [pad, pad],
+            [0, 0],
+          ],
     activation: relu ? 'relu' : 'linear',
   })
 }
@@ -82,7 +93,12 @@ function add(node: AddNode, a: tf.Tensor, b: tf.Tensor): tf.Tensor {
 function subsample(node: SubsampleNode, x: tf.Tensor): tf.Tensor {
   const { stride, padBefore, padAfter } = node
   const picked = stride === 1 ? x : tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, stride, stride, 1])
-  return tf.pad(picked, [[0, 0], [0, 0], [0, 0], [padBefore, padAfter]])
+  return tf.pad(picked, [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [padBefore, padAfter],
+  ])
 }
 
 /** `[N, H, W, C]` -> mean over W -> `[N, C, H]` x `[H, bands]` -> `[N, C * bands]`. */

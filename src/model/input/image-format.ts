@@ -1,0 +1,35 @@
+import { ServeError } from '../../errors.ts'
+
+/** First bytes of the formats that are decoded. WebP has its length between `RIFF` and `WEBP`. */
+const DECODED: [string, (head: string) => boolean][] = [
+  ['png', (head) => head.startsWith('\x89PNG\r\n\x1a\n')],
+  ['jpeg', (head) => head.startsWith('\xff\xd8\xff')],
+  ['webp', (head) => head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP'],
+]
+
+/** First bytes of formats that people send and that are refused by name, so that the answer says what to change. */
+const REFUSED: [string, (head: string) => boolean][] = [
+  ['GIF', (head) => head.startsWith('GIF8')],
+  ['TIFF', (head) => /^(II[*+]\0|MM\0[*+])/.test(head)],
+  ['BMP', (head) => head.startsWith('BM')],
+  ['PDF', (head) => head.startsWith('%PDF')],
+  ['HEIF or AVIF', (head) => head.slice(4, 8) === 'ftyp'],
+  ['JPEG XL', (head) => head.startsWith('\xff\x0a') || head.slice(4, 8) === 'JXL '],
+  ['JPEG 2000', (head) => head.startsWith('\xff\x4f\xff\x51') || head.slice(4, 8) === 'jP  '],
+  ['Photoshop', (head) => head.startsWith('8BPS')],
+  ['SVG or XML', (head) => /^(\xef\xbb\xbf)?\s*<(\?xml|!doctype|!--|svg)/i.test(head)],
+]
+
+/**
+ * Looks at the content alone; the declared type is the client's opinion. Throws `unsupported_image_format` for a format
+ * that is recognised and not decoded, `undecodable_image` for bytes that are no picture at all.
+ */
+export function assertDecodable(bytes: Uint8Array): void {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('latin1')
+  if (DECODED.some(([, matches]) => matches(head))) return
+  const refused = REFUSED.find(([, matches]) => matches(head))
+  if (refused) {
+    throw new ServeError('unsupported_image_format', `${refused[0]} is not supported; send PNG, JPEG or WebP`)
+  }
+  throw new ServeError('undecodable_image', bytes.length === 0 ? 'the image is empty' : 'the bytes are not an image')
+}

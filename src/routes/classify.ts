@@ -1,0 +1,28 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { infer } from './infer.ts'
+import { inferenceSchema } from './inference-schema.ts'
+import { parseQuery } from './query.ts'
+import { results, topClasses, vectors } from './results.ts'
+import { setServerTiming } from './server-timing.ts'
+import type { Services } from './services.ts'
+
+/** `POST /classify`: the likeliest class of each input, and what `include` asks for. */
+export function classify(services: Services): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.post('/classify', { schema: inferenceSchema('Classify pictures') }, async (request, reply) => {
+      const query = parseQuery(request.query, ['top', 'logits', 'embedding'])
+      const inference = await infer(request, services, query)
+      const { model, outcomes } = inference
+      const { name, version, labels } = model.manifest
+      const body = {
+        model: { name, version },
+        results: results(outcomes, (prediction) => ({
+          ...topClasses(prediction.logits, labels, 1)[0],
+          ...vectors(prediction, model, query),
+        })),
+      }
+      setServerTiming(request, reply, services, inference)
+      return body
+    })
+  }
+}

@@ -1,0 +1,37 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { ServeError } from '../errors.ts'
+import { ProblemSchema } from './problem-schema.ts'
+import type { Readiness, Services } from './services.ts'
+
+const REASONS: Record<Exclude<Readiness, 'ready'>, string> = {
+  starting: 'models are being loaded',
+  draining: 'the server is shutting down',
+  engine_unavailable: 'the engine process is restarting',
+}
+
+const Status = Type.Object({ status: Type.String() })
+
+/** `GET /livez`: this process answers. `GET /readyz`: send requests here. A balancer asks the second, a restarter the first. */
+export function health(services: Services): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/livez',
+      { schema: { summary: 'Is the process alive', tags: ['health'], response: { 200: Status } } },
+      () => ({
+        status: 'alive',
+      }),
+    )
+
+    const schema = {
+      summary: 'Can requests be sent here',
+      tags: ['health'],
+      response: { 200: Status, 503: { content: { 'application/problem+json': { schema: ProblemSchema } } } },
+    }
+    app.get('/readyz', { schema }, async () => {
+      const readiness = services.readiness()
+      if (readiness !== 'ready') throw new ServeError(readiness, REASONS[readiness], { retryAfterS: 1 })
+      return { status: 'ready' }
+    })
+  }
+}

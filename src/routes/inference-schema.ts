@@ -1,0 +1,62 @@
+import { type TSchema, Type } from 'typebox'
+import { JsonBodySchema } from './inputs/json.ts'
+import { IMAGE_TYPES } from './inputs/read-inputs.ts'
+import { ProblemSchema } from './problem-schema.ts'
+import { QuerySchema } from './query.ts'
+
+/** Schemas without a type accept what a content type parser made of the body; they are there for the documentation. */
+const binary = (description: string): { schema: TSchema } => ({ schema: Type.Unsafe<unknown>({ description }) })
+
+const numbers = Type.Array(Type.Number())
+const scored = { label: Type.String(), class_id: Type.Integer(), probability: Type.Number() }
+const itemError = Type.Object({ code: Type.String(), detail: Type.String() })
+
+const Answer = Type.Object({
+  model: Type.Object({ name: Type.String(), version: Type.String() }),
+  dimensions: Type.Optional(Type.Integer({ description: '/embed: length of an embedding.' })),
+  results: Type.Array(
+    Type.Object({
+      label: Type.Optional(scored.label),
+      class_id: Type.Optional(scored.class_id),
+      probability: Type.Optional(scored.probability),
+      top: Type.Optional(Type.Array(Type.Object(scored))),
+      logits: Type.Optional(numbers),
+      embedding: Type.Optional(Type.Union([numbers, Type.String()])),
+      error: Type.Optional(itemError),
+    }),
+  ),
+})
+
+/** What /classify and /embed have in common: four forms of input, one query, one table of failures. */
+export function inferenceSchema(summary: string, extraAnswers: string[] = []) {
+  const images = IMAGE_TYPES.map((type) => [type, binary('One image.')] as const)
+  const answers = extraAnswers.map((type) => [type, binary('Raw float32, little-endian, one row per input.')] as const)
+  return {
+    summary,
+    tags: ['inference'],
+    querystring: QuerySchema,
+    body: {
+      content: {
+        'application/json': { schema: JsonBodySchema },
+        'application/octet-stream': binary('Float32 little-endian, N x 1 x H x W, normalised.'),
+        'multipart/form-data': binary('Each file part is one image, whatever its field is called.'),
+        ...Object.fromEntries(images),
+      },
+    },
+    // Typed as unknown: handlers answer with JSON or bytes, and the serializer takes either.
+    response: {
+      200: {
+        description: 'Results in the order of the inputs.',
+        content: { 'application/json': { schema: Answer }, ...Object.fromEntries(answers) },
+      },
+      '4xx': {
+        description: 'The request is wrong.',
+        content: { 'application/problem+json': { schema: ProblemSchema } },
+      },
+      '5xx': {
+        description: 'The server cannot answer now.',
+        content: { 'application/problem+json': { schema: ProblemSchema } },
+      },
+    } as Record<string, unknown>,
+  }
+}

@@ -1,0 +1,56 @@
+import { createRequire } from 'node:module'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Model } from '../model/model.ts'
+import type { Services } from './services.ts'
+
+const { name, version } = createRequire(import.meta.url)('../../package.json') as { name: string; version: string }
+
+/** `GET /info`: what is served, by which engine, why not by a better one, and within which limits. */
+export function info(services: Services): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get('/info', { schema: { summary: 'Models, engine and limits', tags: ['info'] } }, () => {
+      const { engine, details, passedOver } = services.engine() ?? {}
+      const { maxBodyBytes, maxInputs, requestTimeoutMs } = services.limits
+      return {
+        name,
+        version,
+        node: process.version,
+        status: services.readiness(),
+        engine: engine === undefined ? null : { name: engine, ...details, passed_over: passedOver },
+        default_model: services.models.defaultName ?? null,
+        models: services.models.list().map(describe),
+        limits: { max_body_bytes: maxBodyBytes, max_inputs: maxInputs, request_timeout_ms: requestTimeoutMs },
+      }
+    })
+  }
+}
+
+function describe({ manifest }: Model): object {
+  const { architecture, input } = manifest
+  return {
+    name: manifest.name,
+    version: manifest.version,
+    description: manifest.description,
+    architecture: {
+      block: architecture.block,
+      layers: architecture.layers,
+      width: architecture.width,
+      shortcut: architecture.shortcut,
+      in_channels: architecture.inChannels,
+      embedding_size: architecture.embeddingSize,
+      num_classes: architecture.numClasses,
+    },
+    input: {
+      height: input.height,
+      width: input.width,
+      mean: input.mean,
+      std: input.std,
+      invert: input.invert,
+      fit: input.fit,
+    },
+    labels: manifest.labels,
+    weights_sha256: manifest.weightsSha256,
+    provenance: manifest.provenance,
+    metrics: manifest.metrics,
+  }
+}

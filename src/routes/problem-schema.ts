@@ -1,0 +1,13 @@
+import { Type } from 'typebox'
+import { ERROR_CODES } from '../errors.ts'
+
+/** Every error answer: RFC 9457 problem details with a stable code. */
+export const ProblemSchema = Type.Object({
+  type: Type.String({ description: 'about:blank: the code says it all.' }),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
+  code: Type.Enum([...ERROR_CODES]),
+  request_id: Type.String(),
+  index: Type.Optional(Type.Integer({ description: 'Position of the offending input, from 0.' })),
+})

@@ -1,0 +1,75 @@
+import { ServeError } from '../errors.ts'
+import type { Model, Prediction } from '../model/model.ts'
+import type { Query } from './query.ts'
+import { shortestFloat32, toJsonNumbers } from './shortest-float32.ts'
+
+export interface ScoredClass {
+  label: string
+  class_id: number
+  probability: number
+}
+
+export interface ItemError {
+  error: { code: string; detail: string }
+}
+
+/** The parts of one input's result that both routes share, as `include` asks. */
+export interface Vectors {
+  top?: ScoredClass[]
+  logits?: number[]
+  embedding?: number[] | string
+}
+
+export function vectors(prediction: Prediction, model: Model, query: Query): Vectors {
+  const parts: Vectors = {}
+  if (query.include.has('top')) parts.top = topClasses(prediction.logits, model.manifest.labels, query.topK)
+  if (query.include.has('logits')) parts.logits = toJsonNumbers(prediction.logits)
+  if (query.include.has('embedding')) {
+    const embedding = embeddingOf(prediction, query)
+    parts.embedding = query.base64 ? bytesOf(embedding).toString('base64') : toJsonNumbers(embedding)
+  }
+  return parts
+}
+
+/** The embedding as asked for: scaled to length 1 with `normalize` (a zero vector stays zero). */
+export function embeddingOf({ embedding }: Prediction, query: Query): Float32Array {
+  if (!query.normalize) return embedding
+  const length = Math.hypot(...embedding)
+  return length === 0 ? embedding : embedding.map((value) => value / length)
+}
+
+/** Little-endian float32. */
+export function bytesOf(vector: Float32Array): Buffer {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
+}
+
+/** The `k` likeliest classes, likeliest first; of equals the lower class first. */
+export function topClasses(logits: Float32Array, labels: string[], k: number): ScoredClass[] {
+  const probabilities = softmax(logits)
+  const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
+  return order.slice(0, k).map((id) => ({
+    label: labels[id] as string,
+    class_id: id,
+    probability: shortestFloat32(Math.fround(probabilities[id] as number)),
+  }))
+}
+
+/** In float64, with the maximum taken out first, so that no logit overflows. */
+function softmax(logits: Float32Array): Float64Array {
+  const maximum = logits.reduce((max, logit) => Math.max(max, logit), Number.NEGATIVE_INFINITY)
+  const powers = Float64Array.from(logits, (logit) => Math.exp(logit - maximum))
+  const sum = powers.reduce((total, power) => total + power, 0)
+  return powers.map((power) => power / sum)
+}
+
+export function itemError(error: ServeError): ItemError {
+  return { error: { code: error.code, detail: error.message } }
+}
+
+/** `results` for any route: each prediction by `make`, each failed input as its error. */
+export function results<T>(
+  outcomes: (Prediction | ServeError)[],
+  make: (prediction: Prediction) => T,
+): (T | ItemError)[] {
+  return outcomes.map((outcome) => (outcome instanceof ServeError ? itemError(outcome) : make(outcome)))
+}

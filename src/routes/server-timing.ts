@@ -1,0 +1,21 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Inference } from './infer.ts'
+import type { Services } from './services.ts'
+
+/** Where the request's time went, in milliseconds, and the size of the batch it travelled in (W3C Server Timing). */
+export function setServerTiming(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  services: Services,
+  inference: Inference,
+): void {
+  const { decodeMs, queueMs, computeMs } = inference.timings
+  const stages = {
+    decode: decodeMs,
+    queue: queueMs,
+    compute: computeMs,
+    total: services.clock.now() - request.arrivedAt,
+  }
+  const metrics = Object.entries(stages).map(([name, ms]) => `${name};dur=${ms.toFixed(2)}`)
+  reply.header('server-timing', [...metrics, `batch;desc="${inference.batchSize}"`].join(', '))
+}

@@ -1,0 +1,46 @@
+import type { Clock } from '../batching/clock.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { OpenedInfo } from '../model/engines/protocol.ts'
+import type { ImageDecoder } from '../model/input/image-decoder.ts'
+import type { ModelCatalog } from '../model/model-catalog.ts'
+
+/** What `server/` keeps for each request. */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** On the services' clock (ms): deadlines count from here. */
+    arrivedAt: number
+    /** Set when the request failed; for the log and the metrics. */
+    errorCode: ErrorCode | undefined
+  }
+}
+
+/** Why requests are not, or soon no longer, served. */
+export type Readiness = 'ready' | 'starting' | 'draining' | 'engine_unavailable'
+
+/** Milliseconds a request spent in each stage; with several inputs, the longest of each. */
+export interface StageTimings {
+  decodeMs: number
+  queueMs: number
+  computeMs: number
+}
+
+export interface Limits {
+  /** Bytes of one request body, and of one file in it. */
+  maxBodyBytes: number
+  maxInputs: number
+  requestTimeoutMs: number
+}
+
+/** What routes work with: the whole application seen from a handler. `server/` makes it, tests fake it. */
+export interface Services {
+  clock: Clock
+  models: ModelCatalog
+  images: Pick<ImageDecoder, 'decode'>
+  limits: Limits
+  readiness: () => Readiness
+  /** Undefined until the engine has been opened. */
+  engine: () => OpenedInfo | undefined
+  observeStages: (timings: StageTimings) => void
+  /** The metrics in the Prometheus text format. */
+  metrics: () => Promise<{ contentType: string; text: string }>
+}

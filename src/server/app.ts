@@ -1,0 +1,77 @@
+import accepts from '@fastify/accepts'
+import bearerAuth from '@fastify/bearer-auth'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { ServeError } from '../errors.ts'
+import { classify } from '../routes/classify.ts'
+import { embed } from '../routes/embed.ts'
+import { health } from '../routes/health.ts'
+import { info } from '../routes/info.ts'
+import { metrics as metricsRoute } from '../routes/metrics.ts'
+import type { Services } from '../routes/services.ts'
+import { answerClientError } from './client-error.ts'
+import type { Metrics } from './metrics.ts'
+import { bodyParsers } from './plugins/body-parsers.ts'
+import { methodNotAllowed } from './plugins/method-not-allowed.ts'
+import { openapi } from './plugins/openapi.ts'
+import { requestContext } from './plugins/request-context.ts'
+import { sendProblem } from './problem.ts'
+import { requestId } from './request-id.ts'
+
+/** Time for a client to send its headers (ms). */
+const HEADERS_TIMEOUT_MS = 10_000
+
+export interface AppOptions {
+  services: Services
+  metrics: Metrics
+  /** Empty: no key is needed. */
+  apiKeys: string[]
+  logger: FastifyBaseLogger
+}
+
+/** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
+export async function buildApp({ services, metrics, apiKeys, logger }: AppOptions): Promise<FastifyInstance> {
+  const { limits, clock, readiness } = services
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestId,
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    http: { headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs) },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: sendProblem,
+    routerOptions: { maxParamLength: 128 },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  // Answers are plain objects made field by field; JSON.stringify beats a schema-driven writer on long number arrays.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+
+  await app.register(requestContext, { clock, metrics, readiness })
+  await app.register(methodNotAllowed)
+  await app.register(bodyParsers, { limits })
+  await app.register(accepts)
+  await app.register(openapi)
+
+  await app.register(health(services))
+  await app.register(metricsRoute(services))
+  await app.register(async (secured) => {
+    if (apiKeys.length > 0) await requireApiKey(secured, apiKeys)
+    await secured.register(info(services))
+    await secured.register(classify(services))
+    await secured.register(embed(services))
+  })
+  return app
+}
+
+/** Keys are compared in constant time by the plugin; ours is only the wording of the refusal. */
+async function requireApiKey(app: FastifyInstance, apiKeys: string[]): Promise<void> {
+  await app.register(bearerAuth, { keys: new Set(apiKeys), addHook: false })
+  app.addHook('onRequest', (request, reply, done) => {
+    app.verifyBearerAuth?.(request, reply, (error) => {
+      done(error ? new ServeError('unauthorized', 'send Authorization: Bearer <API key>') : undefined)
+    })
+  })
+}

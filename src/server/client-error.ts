@@ -1,0 +1,26 @@
+import type { Socket } from 'node:net'
+import type { ErrorCode } from '../errors.ts'
+
+/** HTTP that could not be parsed never becomes a request: status line and code by Node's error code. */
+const STATUS: Record<string, [line: string, code: ErrorCode]> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'payload_too_large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout'],
+}
+
+/** Answers what it can, as a problem, and closes the connection: its framing cannot be trusted any more. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [line, code] = STATUS[error.code ?? ''] ?? ['400 Bad Request', 'malformed_body']
+  const status = Number(line.slice(0, 3))
+  const body = JSON.stringify({ type: 'about:blank', title: line.slice(4), status, detail: 'not valid HTTP', code })
+  const headers = [
+    `HTTP/1.1 ${line}`,
+    'connection: close',
+    'content-type: application/problem+json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}

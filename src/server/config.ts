@@ -1,0 +1,219 @@
+import { isAbsolute, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import envSchema from 'env-schema'
+import { type Static, type TSchema, Type } from 'typebox'
+import { ENGINE_NAMES } from '../model/engines/engine.ts'
+
+/** Where models/ and package.json lie: two folders above this file, in src/ and in dist/ alike. */
+const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+interface Option {
+  default: string | number
+  /** Of the value; shown in the documentation. */
+  unit: string
+  /** What changes when the value does, in one sentence. */
+  effect: string
+}
+
+function text(option: Option) {
+  return Type.String({ ...option, default: String(option.default) })
+}
+
+function count(option: Option, minimum: number, maximum: number) {
+  return Type.Integer({ ...option, minimum, maximum })
+}
+
+function choice<const Values extends readonly string[]>(values: Values, option: Option) {
+  return Type.Unsafe<Values[number]>({ type: 'string', enum: values, ...option })
+}
+
+const MIB = 2 ** 20
+
+/** Every option the server has. docs/configuration.md is generated from this schema, and a test keeps the two equal. */
+export const OPTIONS = {
+  HOST: text({ default: '127.0.0.1', unit: 'address', effect: 'Address to listen on; `0.0.0.0` in containers.' }),
+  PORT: count({ default: 8080, unit: 'port', effect: 'Port to listen on; 0 takes any free one.' }, 0, 65535),
+  LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    default: 'info',
+    unit: 'level',
+    effect: 'Least severe log line that is written.',
+  }),
+  API_KEYS: text({
+    default: '',
+    unit: 'comma-separated list',
+    effect: 'When set, inference and /info need `Authorization: Bearer <one of them>`.',
+  }),
+
+  MODEL_REPOSITORY: text({
+    default: 'models',
+    unit: 'folder',
+    effect: 'Every `<name>/<version>/` in it is served; a relative path starts where the server is installed.',
+  }),
+  DEFAULT_MODEL: text({
+    default: '',
+    unit: 'model name',
+    effect: 'Answers requests that name no model; empty takes the first name in alphabetical order.',
+  }),
+
+  ENGINE: choice(['auto', ...ENGINE_NAMES], {
+    default: 'auto',
+    unit: 'engine',
+    effect: 'What runs the model; `auto` takes the first that works of cuda, onnx, wasm. One named here must work.',
+  }),
+  ENGINE_THREADS: count(
+    { default: 0, unit: 'threads', effect: 'Threads that compute one batch; 0 takes one per core.' },
+    0,
+    1024,
+  ),
+  ENGINE_HEARTBEAT_TIMEOUT_MS: count(
+    {
+      default: 60_000,
+      unit: 'ms',
+      effect: 'An engine process silent for longer is killed and restarted; must exceed the slowest batch and load.',
+    },
+    1000,
+    3_600_000,
+  ),
+
+  MAX_BATCH_SIZE: count({ default: 32, unit: 'inputs', effect: 'Inputs computed together at the most.' }, 1, 4096),
+  BATCH_TIMEOUT_MS: count(
+    {
+      default: 0,
+      unit: 'ms',
+      effect: 'How long a free engine waits for an underfull batch to grow; 0 never waits.',
+    },
+    0,
+    10_000,
+  ),
+  ALLOWED_BATCH_SIZES: text({
+    default: '',
+    unit: 'comma-separated list',
+    effect:
+      'Sizes that batches are padded up to on engines where a new size is slow (cuda); empty takes the powers of two up to MAX_BATCH_SIZE.',
+  }),
+  MAX_QUEUE_SIZE: count(
+    { default: 1024, unit: 'inputs', effect: 'Inputs that may wait; one more is refused with 503.' },
+    1,
+    1_000_000,
+  ),
+  REQUEST_TIMEOUT_MS: count(
+    {
+      default: 30_000,
+      unit: 'ms',
+      effect: 'A request without an answer by then gets 504; clients can shorten it by header, not extend it.',
+    },
+    1,
+    3_600_000,
+  ),
+
+  MAX_BODY_BYTES: count(
+    { default: 16 * MIB, unit: 'bytes', effect: 'A larger request body, or one file in it, is refused with 413.' },
+    1024,
+    2 ** 31,
+  ),
+  MAX_INPUTS_PER_REQUEST: count(
+    { default: 256, unit: 'inputs', effect: 'A request with more is refused with 413; at most MAX_QUEUE_SIZE.' },
+    1,
+    100_000,
+  ),
+  MAX_IMAGE_PIXELS: count(
+    { default: 50_000_000, unit: 'pixels', effect: 'A larger image is refused with 413 before it is decoded.' },
+    1,
+    1_000_000_000,
+  ),
+  DECODE_TIMEOUT_S: count(
+    { default: 10, unit: 's', effect: 'An image that takes longer to decode is refused with 413.' },
+    1,
+    3600,
+  ),
+
+  DRAIN_DELAY_MS: count(
+    {
+      default: 0,
+      unit: 'ms',
+      effect: 'After SIGTERM, how long requests are still served while /readyz says 503, for balancers to notice.',
+    },
+    0,
+    600_000,
+  ),
+  SHUTDOWN_TIMEOUT_MS: count(
+    { default: 10_000, unit: 'ms', effect: 'After DRAIN_DELAY_MS, how long requests in flight may take to finish.' },
+    0,
+    600_000,
+  ),
+} satisfies Record<string, TSchema>
+
+const Schema = Type.Object(OPTIONS)
+
+export type Config = Omit<Static<typeof Schema>, 'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL'> & {
+  API_KEYS: string[]
+  /** Ascending. */
+  ALLOWED_BATCH_SIZES: number[]
+  DEFAULT_MODEL: string | undefined
+}
+
+/** A value that cannot be used; the message names the option. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Reads the environment (and a `.env` file, where there is one). Throws ConfigError on the first bad value. */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const values = validate(env)
+  const config: Config = {
+    ...values,
+    MODEL_REPOSITORY: isAbsolute(values.MODEL_REPOSITORY)
+      ? values.MODEL_REPOSITORY
+      : resolve(PACKAGE_ROOT, values.MODEL_REPOSITORY),
+    API_KEYS: list(values.API_KEYS),
+    ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
+    DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
+  }
+  if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
+    throw new ConfigError(
+      `MAX_INPUTS_PER_REQUEST is ${config.MAX_INPUTS_PER_REQUEST}: must be at most MAX_QUEUE_SIZE (${config.MAX_QUEUE_SIZE})`,
+    )
+  }
+  return config
+}
+
+function validate(env: NodeJS.ProcessEnv): Static<typeof Schema> {
+  try {
+    return envSchema<Static<typeof Schema>>({
+      schema: Schema,
+      data: env,
+      env: false,
+      dotenv: env === process.env,
+      ajv: { customOptions: (ajv) => ajv.addVocabulary(['unit', 'effect']) },
+    })
+  } catch (error) {
+    const [first] = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors ?? []
+    if (first === undefined) throw error
+    const option = first.instancePath.slice(1)
+    const allowed = first.params && 'allowedValues' in first.params ? ` (${String(first.params.allowedValues)})` : ''
+    throw new ConfigError(`${option} is ${JSON.stringify(env[option])}: ${first.message}${allowed}`, { cause: error })
+  }
+}
+
+function parseBatchSizes(value: string, maxBatchSize: number): number[] {
+  if (value === '') {
+    const sizes = [maxBatchSize]
+    for (let size = 1; size < maxBatchSize; size *= 2) sizes.push(size)
+    return sizes.sort((a, b) => a - b)
+  }
+  const sizes = list(value).map(Number)
+  const valid = sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= maxBatchSize)
+  if (!valid || !sizes.includes(maxBatchSize)) {
+    throw new ConfigError(
+      `ALLOWED_BATCH_SIZES is "${value}": must be integers from 1 to MAX_BATCH_SIZE (${maxBatchSize}), that one included`,
+    )
+  }
+  return [...new Set(sizes)].sort((a, b) => a - b)
+}
+
+function list(value: string): string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}

@@ -1,0 +1,97 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { AUTO_ORDER } from '../model/engines/engine.ts'
+import type { StageTimings } from '../routes/services.ts'
+
+/** Seconds: from half a millisecond, a small batch on a fast engine, to the default request timeout. */
+const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+
+export interface Sources {
+  queueDepth: () => number
+  engineRestarts: () => number
+  engineReady: () => boolean
+}
+
+/** All series of the server, in a registry of its own. Histograms rather than summaries: they add up over replicas. */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #requests: Counter<'route' | 'method' | 'status'>
+  readonly #errors: Counter<'code'>
+  readonly #stages: Record<'request' | 'decode' | 'queue' | 'compute', Histogram>
+  readonly #batchSize: Histogram
+  readonly #batches: Counter<'engine' | 'reason'>
+
+  constructor(sources: Sources) {
+    const registers = [this.#registry]
+    collectDefaultMetrics({ register: this.#registry })
+    this.#requests = new Counter({
+      name: 'resnet_requests_total',
+      help: 'Requests answered, by route, method and HTTP status.',
+      labelNames: ['route', 'method', 'status'],
+      registers,
+    })
+    this.#errors = new Counter({
+      name: 'resnet_request_errors_total',
+      help: 'Requests that failed, by error code.',
+      labelNames: ['code'],
+      registers,
+    })
+    const duration = (stage: string, help: string): Histogram =>
+      new Histogram({ name: `resnet_${stage}_duration_seconds`, help, buckets: DURATION_BUCKETS, registers })
+    this.#stages = {
+      request: duration('request', 'From the first byte of an inference request to the end of its answer.'),
+      decode: duration('decode', 'Decoding and fitting of a request’s inputs.'),
+      queue: duration('queue', 'Wait for a batch; the longest of a request’s inputs.'),
+      compute: duration('compute', 'The batch on the engine; the longest of a request’s inputs.'),
+    }
+    this.#batchSize = new Histogram({
+      name: 'resnet_batch_size',
+      help: 'Inputs per batch.',
+      buckets: BATCH_SIZE_BUCKETS,
+      registers,
+    })
+    this.#batches = new Counter({
+      name: 'resnet_batches_total',
+      help: 'Batches computed, by engine and by why they left: full, timeout, or idle (the engine was free).',
+      labelNames: ['engine', 'reason'],
+      registers,
+    })
+    this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', sources.queueDepth)
+    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', sources.engineRestarts)
+    this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(sources.engineReady()))
+    // Series exist before the first event, so that rate() over a fresh replica is 0 and not absent.
+    for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)
+  }
+
+  observeRequest(route: string, method: string, status: number, seconds: number, errorCode: string | undefined): void {
+    this.#requests.inc({ route, method, status })
+    if (errorCode !== undefined) this.#errors.inc({ code: errorCode })
+    if (method === 'POST') this.#stages.request.observe(seconds)
+  }
+
+  observeStages({ decodeMs, queueMs, computeMs }: StageTimings): void {
+    this.#stages.decode.observe(decodeMs / 1000)
+    this.#stages.queue.observe(queueMs / 1000)
+    this.#stages.compute.observe(computeMs / 1000)
+  }
+
+  observeBatch(engine: string, size: number, reason: string): void {
+    this.#batchSize.observe(size)
+    this.#batches.inc({ engine, reason })
+  }
+
+  async expose(): Promise<{ contentType: string; text: string }> {
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+}

@@ -1,0 +1,25 @@
+import { createRequire } from 'node:module'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
+
+/** `/openapi.json` from the routes' schemas, and `/docs` to read and try it. Register before the routes. */
+export const openapi = fp(async (app: FastifyInstance) => {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'resnet-serve', version, description: 'Class logits and embeddings of pictures.' },
+      tags: [
+        { name: 'inference', description: 'Pictures in, logits and embeddings out' },
+        { name: 'health', description: 'For balancers and monitoring' },
+        { name: 'info', description: 'What is served' },
+      ],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    },
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+})

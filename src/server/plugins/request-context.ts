@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Clock } from '../../batching/clock.ts'
+import type { Readiness } from '../../routes/services.ts'
+import type { Metrics } from '../metrics.ts'
+
+interface Options {
+  clock: Clock
+  metrics: Metrics
+  readiness: () => Readiness
+}
+
+/** What surrounds every request: arrival time, X-Request-Id, one log line and one count at its end. */
+export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, readiness }: Options) => {
+  app.decorateRequest('arrivedAt', 0)
+  app.decorateRequest('errorCode', undefined)
+  app.addHook('onRequest', async (request, reply) => {
+    request.arrivedAt = clock.now()
+    reply.header('x-request-id', request.id)
+    // Clients move to another replica with their next request instead of meeting a closed socket.
+    if (readiness() === 'draining') reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const durationMs = clock.now() - request.arrivedAt
+    const { method, errorCode } = request
+    const route = request.routeOptions.url ?? 'none'
+    metrics.observeRequest(route, method, reply.statusCode, durationMs / 1000, errorCode)
+    const line = {
+      method,
+      route,
+      status: reply.statusCode,
+      duration_ms: Number(durationMs.toFixed(2)),
+      code: errorCode,
+    }
+    request.log.info(line, 'request')
+  })
+})
