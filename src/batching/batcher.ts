@@ -59,7 +59,7 @@ export class Batcher<Key, Input, Output> {
 
   /**
    * Queues `inputs` as one request. Resolves once each has its answer; a failure of one item is its answer, not a
-   * rejection. Rejects with `queue_full`, `draining` or `deadline_exceeded` when nothing was accepted.
+   * rejection. Rejects with `queue_full`, `draining`, `deadline_exceeded` or `canceled` when nothing was accepted.
    */
   async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
     const { clock, maxQueueSize } = this.#options
@@ -79,7 +79,8 @@ export class Batcher<Key, Input, Output> {
       const identity = identities[index]
       const twin = identity === undefined ? undefined : this.#inFlight.get(key)?.get(identity)
       const item = twin ?? lane.push(input, identity, clock.now())
-      if (twin === undefined && identity !== undefined) this.#remember(item, identity)
+      if (twin !== undefined) lane.join(twin)
+      else if (identity !== undefined) this.#remember(item, identity)
       item.waiters.push({ job, index })
       job.onAbandon(() => this.#abandon(item, job))
     }
@@ -130,37 +131,43 @@ export class Batcher<Key, Input, Output> {
     item.waiters = item.waiters.filter((waiter) => waiter.job !== job)
     if (item.waiters.length > 0 || !this.#queue.remove(item)) return
     this.#forget(item)
-    this.#settleDrain()
+    if (this.#queue.size === 0) this.#stopHold?.()
   }
 
   #dispatch(): void {
     this.#stopHold?.()
     this.#stopHold = undefined
     while (this.#running < this.#options.concurrency && this.#queue.size > 0) {
-      const holdMs = this.#holdMs()
+      const { key, holdMs } = this.#next()
       if (holdMs > 0) {
         this.#stopHold = this.#options.clock.after(holdMs, () => this.#dispatch())
         return
       }
-      const items = this.#form()
+      const items = this.#form(key)
       if (items.length > 0) void this.#runBatch(items)
     }
     this.#settleDrain()
   }
 
-  /** Milliseconds for which the next batch should wait for company; 0 when it should leave. */
-  #holdMs(): number {
+  /**
+   * The key of the next batch and the milliseconds it should wait for company: the first in turn of those that need not
+   * wait, else the one that has to wait the least. No key stands for the first in turn.
+   */
+  #next(): { key?: Key; holdMs: number } {
     const { batchTimeoutMs, maxBatchSize, clock } = this.#options
-    const head = this.#queue.head
-    if (batchTimeoutMs === 0 || this.#draining || head === undefined) return 0
-    if (this.#queue.countOf(head.key) >= maxBatchSize) return 0
-    return Math.max(0, head.enqueuedAt + batchTimeoutMs - clock.now())
+    if (batchTimeoutMs === 0 || this.#draining) return { holdMs: 0 }
+    let next: { key?: Key; holdMs: number } = { holdMs: Number.POSITIVE_INFINITY }
+    for (const [key, { count, oldestAt }] of this.#queue.waiting()) {
+      const holdMs = count >= maxBatchSize ? 0 : Math.max(0, oldestAt + batchTimeoutMs - clock.now())
+      if (holdMs < next.holdMs) next = { key, holdMs }
+    }
+    return next
   }
 
   /** Takes the next batch off the queue. Whoever's deadline passed is told so here, even if its timer is late. */
-  #form(): BatchItem<Key, Input, Output>[] {
+  #form(key: Key | undefined): BatchItem<Key, Input, Output>[] {
     const now = this.#options.clock.now()
-    const items = this.#queue.take(this.#options.maxBatchSize)
+    const items = this.#queue.take(this.#options.maxBatchSize, key)
     return items.filter((item) => {
       for (const { job } of [...item.waiters]) job.expireAt(now)
       if (item.waiters.length > 0) return true
@@ -198,13 +205,15 @@ export class Batcher<Key, Input, Output> {
       this.#drainRate.record(items.length, start, clock.now())
       onBatch?.({ key: first.key, size: items.length, computeMs, reason })
       for (const [i, item] of items.entries()) {
-        const queueMs = start - item.enqueuedAt
-        this.#answer(item, { output: outputs[i] as Output, queueMs, computeMs, batchSize: items.length })
+        const output = outputs[i] as Output
+        this.#answer(item, ({ submittedAt }) => {
+          return { output, queueMs: Math.max(0, start - submittedAt), computeMs, batchSize: items.length }
+        })
       }
     } catch (thrown) {
       const error = toServeError(thrown, 'inference_failed', 'the model failed on this input')
-      if (items.length === 1 || error.code !== 'inference_failed') {
-        for (const item of items) this.#answer(item, error)
+      if (items.length === 1 || error.code === 'engine_unavailable') {
+        for (const item of items) this.#answer(item, () => error)
         return
       }
       const middle = Math.ceil(items.length / 2)
@@ -213,11 +222,11 @@ export class Batcher<Key, Input, Output> {
     }
   }
 
-  #answer(item: BatchItem<Key, Input, Output>, answer: Answer<Output> | ServeError): void {
+  #answer(item: BatchItem<Key, Input, Output>, answerTo: (job: Job<Output>) => Answer<Output> | ServeError): void {
     this.#forget(item)
     const waiters = item.waiters
     item.waiters = []
-    for (const { job, index } of waiters) job.settle(index, answer)
+    for (const { job, index } of waiters) job.settle(index, answerTo(job))
   }
 
   #settleDrain(): void {

@@ -9,50 +9,64 @@ export interface BatchItem<Key, Input, Output> {
   waiters: { job: Job<Output>; index: number }[]
 }
 
+/** One request's place in the queue. */
+export interface Lane<Key, Input, Output> {
+  push(input: Input, identity: string | undefined, now: number): BatchItem<Key, Input, Output>
+  /** Also gives a waiting item of another request a place here: it leaves when the first of its lanes has its turn. */
+  join(item: BatchItem<Key, Input, Output>): void
+}
+
 /**
  * Items waiting, in one lane per request. Lanes take turns of one item each, so the items of a large request interleave
- * with everybody else's. The lane at the head decides the key of the next batch.
+ * with everybody else's.
  */
 export class FairQueue<Key, Input, Output> {
   /** Insertion order is the order of turns: a lane that had its turn is deleted and added again. */
-  readonly #lanes = new Set<Lane<Key, Input, Output>>()
-  readonly #laneOf = new Map<BatchItem<Key, Input, Output>, Lane<Key, Input, Output>>()
+  readonly #lanes = new Set<LaneItems<Key, Input, Output>>()
+  /** Insertion order is the order of arrival. */
+  readonly #lanesOf = new Map<BatchItem<Key, Input, Output>, LaneItems<Key, Input, Output>[]>()
 
   get size(): number {
-    return this.#laneOf.size
+    return this.#lanesOf.size
   }
 
-  /** The item whose turn is next. */
-  get head(): BatchItem<Key, Input, Output> | undefined {
-    for (const lane of this.#lanes) for (const item of lane.items) return item
-    return undefined
-  }
-
-  /** Items waiting under one key. */
-  countOf(key: Key): number {
-    let count = 0
-    for (const lane of this.#lanes) if (lane.key === key) count += lane.items.size
-    return count
+  /** What waits under each key, keys in the order of turns. */
+  waiting(): Map<Key, { count: number; oldestAt: number }> {
+    const groups = new Map<Key, { count: number; oldestAt: number }>()
+    for (const { key } of this.#lanes) groups.set(key, { count: 0, oldestAt: Number.POSITIVE_INFINITY })
+    for (const { key, enqueuedAt } of this.#lanesOf.keys()) {
+      const group = groups.get(key)
+      if (group === undefined) continue
+      group.count++
+      group.oldestAt = Math.min(group.oldestAt, enqueuedAt)
+    }
+    return groups
   }
 
   /** A new request's lane; it joins the turns with its first item. */
-  lane(key: Key): { push(input: Input, identity: string | undefined, now: number): BatchItem<Key, Input, Output> } {
-    const lane: Lane<Key, Input, Output> = { key, items: new Set() }
+  lane(key: Key): Lane<Key, Input, Output> {
+    const lane: LaneItems<Key, Input, Output> = { key, items: new Set() }
+    const join = (item: BatchItem<Key, Input, Output>): void => {
+      const lanes = this.#lanesOf.get(item)
+      if (lanes === undefined) return
+      lanes.push(lane)
+      lane.items.add(item)
+      this.#lanes.add(lane)
+    }
     return {
+      join,
       push: (input, identity, enqueuedAt) => {
         const item: BatchItem<Key, Input, Output> = { key, input, identity, enqueuedAt, waiters: [] }
-        lane.items.add(item)
-        this.#lanes.add(lane)
-        this.#laneOf.set(item, lane)
+        this.#lanesOf.set(item, [])
+        join(item)
         return item
       },
     }
   }
 
-  /** Takes up to `max` items of the head's key, one per lane and turn. */
-  take(max: number): BatchItem<Key, Input, Output>[] {
+  /** Takes up to `max` items of one key, one per lane and turn; without a key, of the key whose turn is next. */
+  take(max: number, key = this.#nextKey()): BatchItem<Key, Input, Output>[] {
     const taken: BatchItem<Key, Input, Output>[] = []
-    const key = this.head?.key
     // A lane added again during the loop is visited again, which is what makes the turns go round.
     for (const lane of this.#lanes) {
       if (taken.length === max) break
@@ -68,16 +82,20 @@ export class FairQueue<Key, Input, Output> {
 
   /** False when the item is not waiting (any more). */
   remove(item: BatchItem<Key, Input, Output>): boolean {
-    const lane = this.#laneOf.get(item)
-    if (lane === undefined) return false
-    this.#laneOf.delete(item)
-    lane.items.delete(item)
-    if (lane.items.size === 0) this.#lanes.delete(lane)
-    return true
+    for (const lane of this.#lanesOf.get(item) ?? []) {
+      lane.items.delete(item)
+      if (lane.items.size === 0) this.#lanes.delete(lane)
+    }
+    return this.#lanesOf.delete(item)
+  }
+
+  #nextKey(): Key | undefined {
+    for (const lane of this.#lanes) return lane.key
+    return undefined
   }
 }
 
-interface Lane<Key, Input, Output> {
+interface LaneItems<Key, Input, Output> {
   key: Key
   items: Set<BatchItem<Key, Input, Output>>
 }

@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts'
 /** One item's output, and what it cost. */
 export interface Answer<Output> {
   output: Output
-  /** Milliseconds from `submit` to the start of the batch. */
+  /** Milliseconds from `submit` to the start of the batch; 0 for an item that joined one already running. */
   queueMs: number
   /** Milliseconds the batch took. */
   computeMs: number
@@ -23,6 +23,7 @@ export interface SubmitOptions {
 export class Job<Output> {
   /** Resolves when every item has its answer. */
   readonly settled: Promise<(Answer<Output> | ServeError)[]>
+  readonly submittedAt: number
   readonly #answers: (Answer<Output> | ServeError | undefined)[]
   readonly #deadline: number
   readonly #abandonCallbacks: (() => void)[] = []
@@ -33,17 +34,18 @@ export class Job<Output> {
 
   constructor(items: number, options: SubmitOptions, clock: Clock) {
     this.#answers = new Array<Answer<Output> | ServeError | undefined>(items).fill(undefined)
+    this.submittedAt = clock.now()
     this.#missing = items
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
     this.#signal = options.signal
     this.settled = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    if (items === 0) this.#finish()
     if (options.deadline !== undefined) {
       this.#stopTimer = clock.after(options.deadline - clock.now(), () => this.expireAt(this.#deadline))
     }
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (items === 0) this.#finish()
   }
 
   /** Called for each item the job gives up waiting for, so that its place in the queue can be freed. */

@@ -15,7 +15,7 @@ const positive = (maximum: number) => Type.Integer({ minimum: 1, maximum })
 /** `architecture` in model.json: a depth, or a block with its layers; the rest has the published defaults. */
 export const ArchitectureSchema = Type.Object(
   {
-    depth: Type.Optional(Type.Union([18, 34, 50, 101, 152].map((depth) => Type.Literal(depth)))),
+    depth: Type.Optional(Type.Enum([18, 34, 50, 101, 152])),
     block: Type.Optional(Type.Union([Type.Literal('basic'), Type.Literal('bottleneck')])),
     layers: Type.Optional(Type.Array(positive(256), { minItems: 1, maxItems: 8 })),
     width: Type.Optional(positive(1024)),

@@ -110,5 +110,7 @@ function describe(json: unknown): string {
   const [first] = Value.Errors(ManifestSchema, json)
   if (first === undefined) return 'malformed'
   const field = first.instancePath.slice(1).replaceAll('/', '.')
-  return field === '' ? first.message : `${field}: ${first.message}`
+  // What `additionalProperties: false` has to say of a field is "schema is false".
+  const message = first.keyword === 'boolean' ? 'there is no such field' : first.message
+  return field === '' ? message : `${field}: ${message}`
 }

@@ -26,10 +26,11 @@ export class ModelCatalog {
 
   /** The model asked for; the highest version where none is named. Throws `model_not_found`. */
   get(name: string | undefined, version: string | undefined): Model {
-    const versions = this.#models.get(name ?? this.defaultName ?? '')
+    const chosen = name ?? this.defaultName ?? ''
+    const versions = this.#models.get(chosen)
     if (versions === undefined) throw new ServeError('model_not_found', `no model ${name ?? 'is loaded'}`)
     const model = versions.get(version ?? this.#highest(versions))
-    if (model === undefined) throw new ServeError('model_not_found', `model ${name ?? ''} has no version ${version}`)
+    if (model === undefined) throw new ServeError('model_not_found', `model ${chosen} has no version ${version}`)
     return model
   }
 

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Manifest, NAME_PATTERN, parseManifest } from './manifest.ts'
 
@@ -37,18 +37,19 @@ function readEntry(directory: string, name: string, version: string): Repository
   }
 }
 
-/** Hidden folders are passed over: volume mounts leave `..data` and `lost+found` beside the real ones. */
+/**
+ * Hidden folders are passed over: volume mounts leave `..data` and `lost+found` beside the real ones. Links count as
+ * what they lead to, since such mounts are made of links.
+ */
 function folders(path: string): string[] {
-  let entries: Dirent[]
   try {
-    entries = readdirSync(path, { withFileTypes: true })
+    return readdirSync(path)
+      .filter((name) => !name.startsWith('.') && NAME.test(name))
+      .filter((name) => statSync(join(path, name)).isDirectory())
+      .sort()
   } catch (error) {
     throw new Error(`cannot read the model repository: ${(error as Error).message}`, { cause: error })
   }
-  return entries
-    .filter((entry) => !entry.name.startsWith('.') && !entry.isFile() && NAME.test(entry.name))
-    .map((entry) => entry.name)
-    .sort()
 }
 
 /** Orders versions: numbers by value (2 before 10), then everything else by name. The last is the default. */

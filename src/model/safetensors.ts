@@ -23,12 +23,13 @@ export function readSafetensors(file: Buffer): StateDict {
   }
   const header = parseHeader(file.subarray(8, 8 + headerBytes))
   const data = file.subarray(8 + headerBytes)
+  const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
   const tensors: [string, Tensor][] = []
-  for (const [name, entry] of Object.entries(header)) {
-    if (name !== '__metadata__' && !name.endsWith('.num_batches_tracked')) {
-      tensors.push([name, readTensor(name, entry, data)])
-    }
+  for (const [name, entry] of entries) {
+    assertWellFormed(name, entry)
+    if (!name.endsWith('.num_batches_tracked')) tensors.push([name, readTensor(name, entry, data)])
   }
+  assertEndToEnd(entries, data.length)
   return new StateDict(tensors)
 }
 
@@ -39,18 +40,32 @@ function parseHeader(bytes: Buffer): Record<string, Entry> {
   } catch {
     throw new Error('safetensors: the header is not JSON')
   }
-  if (typeof header !== 'object' || header === null) throw new Error('safetensors: the header is not an object')
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new Error('safetensors: the header is not an object')
+  }
   return header as Record<string, Entry>
 }
 
-function readTensor(name: string, entry: Entry, data: Buffer): Tensor {
-  const { dtype, shape, data_offsets: offsets } = entry
-  if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
+function assertWellFormed(name: string, entry: Partial<Entry> | null): void {
+  if (!isSizes(entry?.shape) || !isSizes(entry.data_offsets) || entry.data_offsets.length !== 2) {
     throw new Error(`safetensors: the header of ${name} is malformed`)
   }
+}
+
+/** The format's own rule: tensors neither share bytes nor leave any out, whatever their order in the header. */
+function assertEndToEnd(entries: [string, Entry][], dataBytes: number): void {
+  const offsets = entries.map(([name, entry]) => ({ name, from: entry.data_offsets[0], to: entry.data_offsets[1] }))
+  let end = 0
+  for (const { name, from, to } of offsets.sort((a, b) => a.from - b.from || a.to - b.to)) {
+    if (from !== end) throw new Error(`safetensors: the bytes of ${name} do not follow those of the tensor before it`)
+    end = to
+  }
+  if (end !== dataBytes) throw new Error(`safetensors: the tensors have ${end} bytes, the file holds ${dataBytes}`)
+}
+
+function readTensor(name: string, { dtype, shape, data_offsets: [from, to] }: Entry, data: Buffer): Tensor {
   const width = dtype === 'F32' ? 4 : dtype === 'F16' ? 2 : 0
   if (width === 0) throw new Error(`safetensors: ${name} is ${dtype}; F32 and F16 are supported`)
-  const [from, to] = offsets
   const count = shape.reduce((product, size) => product * size, 1)
   if (to > data.length || to - from !== count * width) {
     throw new Error(`safetensors: the bytes of ${name} do not match its shape`)
@@ -78,7 +93,7 @@ export function writeSafetensors(tensors: Iterable<[string, Tensor]>, dtype: 'F3
     offset += bytes.length
   }
   const text = JSON.stringify(header)
-  const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8))
+  const json = Buffer.from(text + ' '.repeat(-Buffer.byteLength(text) & 7))
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(BigInt(json.length))
   return Buffer.concat([length, json, ...chunks])

@@ -11,7 +11,7 @@ export function classify(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post('/classify', { schema: inferenceSchema('Classify pictures') }, async (request, reply) => {
       const query = parseQuery(request.query, ['top', 'logits', 'embedding'])
-      const inference = await infer(request, services, query)
+      const inference = await infer(request, reply, services, query)
       const { model, outcomes } = inference
       const { name, version, labels } = model.manifest
       const body = {

@@ -18,7 +18,7 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
       if (binary && query.partial) {
         throw new ServeError('invalid_parameter', 'a binary answer has no place for errors: leave partial out')
       }
-      const inference = await infer(request, services, query)
+      const inference = await infer(request, reply, services, query)
       const { model, outcomes } = inference
       const { name, version, architecture } = model.manifest
       const body = binary

@@ -1,8 +1,9 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ServeError } from '../errors.ts'
 import { readBinaryTensor, readJsonTensor } from '../model/input/tensor.ts'
 import type { InputSpec } from '../model/manifest.ts'
 import type { Model, Prediction } from '../model/model.ts'
+import { clientSignal } from './client-signal.ts'
 import { requestTimeoutMs } from './deadline.ts'
 import type { RawInput } from './inputs/raw-input.ts'
 import { readInputs } from './inputs/read-inputs.ts'
@@ -38,7 +39,12 @@ const WHOLE_REQUEST = new Set([
  * What every inference protocol does: read the inputs, decode them, ask the model, keep the order. The deadline is
  * checked before and after decoding; from there on the model keeps it.
  */
-export async function infer(request: FastifyRequest, services: Services, options: InferOptions): Promise<Inference> {
+export async function infer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  services: Services,
+  options: InferOptions,
+): Promise<Inference> {
   const { clock, limits } = services
   if (services.readiness() === 'starting')
     throw new ServeError('starting', 'the model is being loaded', { retryAfterS: 1 })
@@ -53,7 +59,7 @@ export async function infer(request: FastifyRequest, services: Services, options
   assertInTime(services, deadline)
 
   const valid = inputs.filter((input) => input instanceof Float32Array)
-  const predicted = valid.length > 0 ? await model.predict(valid, { deadline, signal: request.signal }) : []
+  const predicted = valid.length > 0 ? await model.predict(valid, { deadline, signal: clientSignal(reply) }) : []
   const shared = predicted.find((outcome) => outcome instanceof ServeError && WHOLE_REQUEST.has(outcome.code))
   if (shared instanceof ServeError) throw shared
   let next = 0

@@ -1,0 +1,44 @@
+import { pino } from 'pino'
+import { onTestFinished } from 'vitest'
+import { systemClock } from '../../src/batching/clock.ts'
+import { ImageDecoder } from '../../src/model/input/image-decoder.ts'
+import { ModelCatalog } from '../../src/model/model-catalog.ts'
+import type { Services } from '../../src/routes/services.ts'
+import { buildApp } from '../../src/server/app.ts'
+import { Metrics } from '../../src/server/metrics.ts'
+import { FakeModel } from './fake-model.ts'
+
+export interface BuildOptions {
+  services?: Partial<Services>
+  models?: FakeModel[]
+  apiKeys?: string[]
+  /** Receives the log, a line each. */
+  log?: string[]
+}
+
+/** The whole HTTP application over fake models, not listening; closed when the test ends. */
+export async function build(options: BuildOptions = {}) {
+  const model = options.models?.[0] ?? new FakeModel()
+  const models = new ModelCatalog()
+  for (const each of options.models ?? [model]) models.add(each)
+  const metrics = new Metrics({ queueDepth: () => 0, engineRestarts: () => 0, engineReady: () => true })
+  const services: Services = {
+    clock: systemClock,
+    models,
+    images: new ImageDecoder({ maxPixels: 1_000_000, timeoutS: 10, maxPending: 100 }),
+    limits: { maxBodyBytes: 100_000, maxInputs: 8, requestTimeoutMs: 10_000 },
+    readiness: () => 'ready',
+    engine: () => ({ engine: 'onnx', details: { version: '0' }, passedOver: [{ engine: 'cuda', reason: 'no GPU' }] }),
+    observeStages: (timings) => metrics.observeStages(timings),
+    metrics: () => metrics.expose(),
+    ...options.services,
+  }
+  const lines = options.log
+  const logger = lines
+    ? pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
+    : pino({ level: 'silent' })
+  const app = await buildApp({ services, metrics, apiKeys: options.apiKeys ?? [], logger })
+  await app.ready()
+  onTestFinished(() => app.close())
+  return { app, model, services }
+}

@@ -1,0 +1,48 @@
+import type { Manifest } from '../../src/model/manifest.ts'
+import type { Model, Prediction, PredictOptions } from '../../src/model/model.ts'
+
+/** A manifest of a tiny model: 2 x 3 pixels, three classes, an embedding of four. */
+export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
+  return {
+    name: 'fake',
+    version: '1',
+    description: undefined,
+    architecture: {
+      block: 'basic',
+      layers: [1],
+      width: 1,
+      shortcut: 'projection',
+      inChannels: 1,
+      embeddingSize: 4,
+      numClasses: 3,
+    },
+    input: { height: 2, width: 3, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 1 },
+    labels: ['zero', 'one', 'two'],
+    weightsSha256: '0'.repeat(64),
+    provenance: undefined,
+    metrics: undefined,
+    ...changes,
+  }
+}
+
+/** Answers at once, from the input alone: logits are its first three values, the embedding its last four. */
+export class FakeModel implements Model {
+  readonly manifest: Manifest
+  readonly calls: { inputs: Float32Array[]; options: PredictOptions }[] = []
+  /** Put in the place of the answer, to act out failures and delays. */
+  respond: (inputs: Float32Array[], options: PredictOptions) => ReturnType<Model['predict']> = async (inputs) =>
+    inputs.map(answer)
+
+  constructor(changes: Partial<Manifest> = {}) {
+    this.manifest = fakeManifest(changes)
+  }
+
+  predict(inputs: Float32Array[], options: PredictOptions = {}): ReturnType<Model['predict']> {
+    this.calls.push({ inputs, options })
+    return this.respond(inputs, options)
+  }
+}
+
+export function answer(input: Float32Array): Prediction {
+  return { logits: input.slice(0, 3), embedding: input.slice(2, 6), queueMs: 2, computeMs: 3, batchSize: 16 }
+}

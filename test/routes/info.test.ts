@@ -1,0 +1,25 @@
+import request from 'supertest'
+import { describe, expect, it } from 'vitest'
+import { build } from '../helpers/build.ts'
+
+describe('GET /info', () => {
+  it('says what is served, by which engine, and why not by a better one', async () => {
+    const { app } = await build()
+    const { body } = await request(app.server).get('/info')
+    expect(body).toMatchObject({
+      name: 'resnet-serve',
+      status: 'ready',
+      default_model: 'fake',
+      engine: { name: 'onnx', version: '0', passed_over: [{ engine: 'cuda', reason: 'no GPU' }] },
+      limits: { max_body_bytes: 100_000, max_inputs: 8, request_timeout_ms: 10_000 },
+    })
+    expect(body.models).toHaveLength(1)
+    expect(body.models[0]).toMatchObject({ name: 'fake', version: '1', labels: ['zero', 'one', 'two'] })
+    expect(body.models[0].architecture).toMatchObject({ num_classes: 3, embedding_size: 4 })
+  })
+
+  it('answers before an engine has been opened', async () => {
+    const { app } = await build({ services: { engine: () => undefined, readiness: () => 'starting' } })
+    expect((await request(app.server).get('/info')).body).toMatchObject({ status: 'starting', engine: null })
+  })
+})

@@ -1,0 +1,40 @@
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { build } from '../helpers/build.ts'
+
+/** Sends raw bytes and returns all that comes back until the server closes the connection. */
+async function exchange(bytes: string): Promise<string> {
+  const { app } = await build()
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const socket = connect((app.server.address() as { port: number }).port, '127.0.0.1')
+  socket.write(bytes)
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk
+  })
+  await new Promise((resolve) => socket.on('close', resolve))
+  return answer
+}
+
+describe('HTTP that cannot be parsed', () => {
+  it.each([
+    ['garbage', 'hello\r\n\r\n', 400],
+    ['no Host', 'GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n', 400],
+    [
+      'Content-Length with Transfer-Encoding',
+      'POST /classify HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
+    ['two lengths', 'POST /classify HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd', 400],
+    [
+      'a bad chunk',
+      'POST /classify HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
+      400,
+    ],
+    ['20 KB of headers', `GET /livez HTTP/1.1\r\nhost: x\r\na: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+  ])('%s is answered, and the connection closed', async (_name, bytes, status) => {
+    const answer = await exchange(bytes)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(answer.toLowerCase()).toContain('connection: close')
+  })
+})

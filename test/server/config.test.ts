@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { configurationDocs } from '../../src/cli/config-docs.ts'
+import { loadConfig, OPTIONS } from '../../src/server/config.ts'
+
+const ROOT = new URL('../../', import.meta.url)
+
+describe('loadConfig', () => {
+  it('has a default for every option', () => {
+    expect(loadConfig({})).toMatchObject({
+      HOST: '127.0.0.1',
+      PORT: 8080,
+      ENGINE: 'auto',
+      BATCH_TIMEOUT_MS: 0,
+      API_KEYS: [],
+    })
+  })
+
+  it.each([
+    ['PORT', '80a'],
+    ['PORT', '70000'],
+    ['PORT', ''],
+    ['ENGINE', 'gpu'],
+    ['LOG_LEVEL', 'loud'],
+    ['MAX_BATCH_SIZE', '0'],
+    ['MAX_BATCH_SIZE', '1.5'],
+    ['REQUEST_TIMEOUT_MS', '-1'],
+    ['ALLOWED_BATCH_SIZES', '1,x'],
+    ['ALLOWED_BATCH_SIZES', '1,64'],
+    ['MAX_INPUTS_PER_REQUEST', '2000'],
+  ])('names the option in its refusal: %s=%s', (option, value) => {
+    expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
+  })
+
+  it('pads to the powers of two and the largest batch unless told otherwise', () => {
+    expect(loadConfig({ MAX_BATCH_SIZE: '12' }).ALLOWED_BATCH_SIZES).toEqual([1, 2, 4, 8, 12])
+    expect(loadConfig({ ALLOWED_BATCH_SIZES: '32, 4' }).ALLOWED_BATCH_SIZES).toEqual([4, 32])
+  })
+
+  it('takes a relative model repository from where the server is installed', () => {
+    expect(loadConfig({}).MODEL_REPOSITORY).toMatch(/^\/.*\/models$/)
+    expect(loadConfig({ MODEL_REPOSITORY: '/srv/models' }).MODEL_REPOSITORY).toBe('/srv/models')
+  })
+
+  it('passes over variables that are none of its own', () => {
+    expect(loadConfig({ PATH: '/bin', npm_config_x: 'y' }).PORT).toBe(8080)
+  })
+})
+
+describe('the documentation of the options', () => {
+  it('is the schema’s: run `npm run docs:config` after changing one', () => {
+    expect(readFileSync(new URL('docs/configuration.md', ROOT), 'utf8')).toBe(configurationDocs())
+  })
+
+  it('gives each option a unit, a default and an effect', () => {
+    for (const [name, option] of Object.entries(OPTIONS)) {
+      expect(option, name).toMatchObject({ unit: expect.stringMatching(/./), effect: expect.stringMatching(/\.$/) })
+      expect(option).toHaveProperty('default')
+    }
+  })
+
+  it('gives an example file that loads, with options that exist', () => {
+    const lines = readFileSync(new URL('.env.example', ROOT), 'utf8').split('\n')
+    const entries = lines.flatMap((line) =>
+      [...line.matchAll(/^(?:# )?([A-Z_]+)=(.*)$/g)].map((match) => [match[1], match[2]]),
+    )
+    expect(entries.length).toBeGreaterThan(5)
+    for (const [name] of entries) expect(Object.keys(OPTIONS)).toContain(name)
+    expect(() => loadConfig(Object.fromEntries(entries))).not.toThrow()
+  })
+})

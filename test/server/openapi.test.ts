@@ -1,0 +1,31 @@
+import request from 'supertest'
+import { describe, expect, it } from 'vitest'
+import { build } from '../helpers/build.ts'
+
+describe('the API’s description', () => {
+  it('lists every route with its inputs and its failures', async () => {
+    const { app } = await build()
+    const { body } = await request(app.server).get('/openapi.json')
+    expect(body.openapi).toMatch(/^3\.1/)
+    expect(Object.keys(body.paths).sort()).toEqual(['/classify', '/embed', '/info', '/livez', '/metrics', '/readyz'])
+    const { requestBody, parameters, responses } = body.paths['/classify'].post
+    expect(Object.keys(requestBody.content).sort()).toEqual([
+      'application/json',
+      'application/octet-stream',
+      'image/jpeg',
+      'image/png',
+      'image/webp',
+      'multipart/form-data',
+    ])
+    const names = parameters.map(({ name }: { name: string }) => name)
+    expect(names.sort()).toEqual(['encoding_format', 'include', 'model', 'normalize', 'partial', 'top_k', 'version'])
+    expect(Object.keys(responses)).toEqual(expect.arrayContaining(['200', '4XX', '5XX']))
+  })
+
+  it('can be read in a browser without the network', async () => {
+    const { app } = await build()
+    const { text, status } = await request(app.server).get('/docs/')
+    expect(status).toBe(200)
+    expect(text).not.toMatch(/(src|href)="(https?:)?\/\//)
+  })
+})
