@@ -73,8 +73,8 @@ def invert(x: Tensor) -> Tensor:
     return flip * (1 - x) + (1 - flip) * x
 
 
-def augment(x: Tensor) -> Tensor:
-    """The whole chain; a tenth stay as they are, because clean scans arrive too."""
+def augment(x: Tensor, clean: float) -> Tensor:
+    """The whole chain; a share `clean` stays as it is, because clean scans arrive too."""
     changed = invert(blur_and_noise(contrast(stroke_width(warp(x)))))
-    keep = chance(x.shape[0], 0.1)
+    keep = chance(x.shape[0], clean)
     return (keep * x + (1 - keep) * changed).clamp(0, 1)

@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--peak-lr", type=float, default=0.02)
+    parser.add_argument("--clean", type=float, default=0.1, help="share of pictures that are not augmented")
+    parser.add_argument("--init", type=Path, help="checkpoint to go on from")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
@@ -49,6 +51,11 @@ def main() -> None:
     (images, labels), (val_images, val_labels) = mnist.load(args.data)
     arch = Architecture.of_depth(args.depth, num_classes=10)
     model = ResNet(arch).to(memory_format=torch.channels_last).train()
+    epochs_before = 0
+    if args.init:
+        checkpoint = torch.load(args.init, weights_only=True)
+        model.load_state_dict(checkpoint["state_dict"])
+        epochs_before = checkpoint["metrics"]["epochs"]
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.SGD(
@@ -69,7 +76,7 @@ def main() -> None:
         seen = hits = 0
         for step in range(steps):
             index = order[step * args.batch : (step + 1) * args.batch]
-            x = normalise(augment(images[index].float() / 255)).to(memory_format=torch.channels_last)
+            x = normalise(augment(images[index].float() / 255, args.clean)).to(memory_format=torch.channels_last)
             y = labels[index]
             with torch.autocast("cpu", torch.bfloat16):
                 logits, _ = model(x)
@@ -85,7 +92,7 @@ def main() -> None:
                 print(f"epoch {epoch} step {step}/{steps} loss {loss.item():.4f} "
                       f"augmented accuracy {hits / seen:.4f} {time.time() - start:.0f} s", flush=True)
         score = accuracy(model, val_images, val_labels)
-        metrics = {"epochs": epoch + 1, "validation_images": len(val_labels), "validation_accuracy": score}
+        metrics = {"epochs": epochs_before + epoch + 1, "validation_images": len(val_labels), "validation_accuracy": score}
         print(json.dumps(metrics), flush=True)
         torch.save({"state_dict": model.state_dict(), "architecture": arch.to_json(), "metrics": metrics},
                    args.out / "model.pt")
