@@ -3,14 +3,14 @@ import { pino } from 'pino'
 import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../src/server/config.ts'
-import { Serving } from '../src/server/serving.ts'
+import { createServing, type Serving } from '../src/server/serving.ts'
 import { type Drawing, drawDigit } from './helpers/drawn-digits.ts'
 
 /** The default model as it ships, on the engine that `auto` picks here, over HTTP. */
 let serving: Serving
 
 beforeAll(async () => {
-  serving = await Serving.create(loadConfig({}), pino({ level: 'silent' }), (reason) => expect.fail(reason))
+  serving = await createServing(loadConfig({}), pino({ level: 'silent' }), (reason) => expect.fail(reason))
   await serving.start()
   await serving.app.ready()
 })

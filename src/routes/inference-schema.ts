@@ -7,6 +7,11 @@ import { QuerySchema } from './query.ts'
 /** Schemas without a type accept what a content type parser made of the body; they are there for the documentation. */
 const binary = (description: string): { schema: TSchema } => ({ schema: Type.Unsafe<unknown>({ description }) })
 
+const FormSchema = Type.Unsafe<unknown>({
+  description: 'Each file part is one image, whatever its field is called.',
+  properties: { file: { type: 'string', format: 'binary' } },
+})
+
 const numbers = Type.Array(Type.Number())
 const scored = { label: Type.String(), class_id: Type.Integer(), probability: Type.Number() }
 const itemError = Type.Object({ code: Type.String(), detail: Type.String() })
@@ -39,7 +44,7 @@ export function inferenceSchema(summary: string, extraAnswers: string[] = []) {
       content: {
         'application/json': { schema: JsonBodySchema },
         'application/octet-stream': binary('Float32 little-endian, N x 1 x H x W, normalised.'),
-        'multipart/form-data': binary('Each file part is one image, whatever its field is called.'),
+        'multipart/form-data': { schema: FormSchema },
         ...Object.fromEntries(images),
       },
     },

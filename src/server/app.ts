@@ -42,7 +42,8 @@ export async function buildApp({ services, metrics, apiKeys, logger }: AppOption
     clientErrorHandler: answerClientError,
     frameworkErrors: sendProblem,
     routerOptions: { maxParamLength: 128 },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // strictTypes off: the multipart schema has no type, since its body never reaches the validator.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strictTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   // Answers are plain objects made field by field; JSON.stringify beats a schema-driven writer on long number arrays.

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { pino } from 'pino'
 import { ConfigError, loadConfig } from './config.ts'
-import { Serving } from './serving.ts'
+import { createServing } from './serving.ts'
 import { shutDown } from './shutdown.ts'
 
 /** Starts the server from the environment, and ends it on SIGTERM or SIGINT. The only file that listens. */
@@ -12,7 +12,7 @@ async function main(): Promise<void> {
     logger.fatal({ err: reason instanceof Error ? reason : undefined }, String(reason))
     process.exit(1)
   }
-  const serving = await Serving.create(config, logger, fail)
+  const serving = await createServing(config, logger, fail)
 
   let ending = false
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -34,7 +34,8 @@ async function main(): Promise<void> {
   try {
     await serving.start()
   } catch (error) {
-    if (!ending) throw error
+    if (ending) return
+    throw error
   }
   logger.info({ startup_ms: Math.round(process.uptime() * 1000) }, 'ready')
 }

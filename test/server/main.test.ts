@@ -69,6 +69,8 @@ const classify = (url: string): Promise<Response> =>
     body: new Uint8Array(ITEM_BYTES),
   })
 
+const json = <T>(response: Response): Promise<T> => response.json() as Promise<T>
+
 describe('the server process', () => {
   it.each([
     ['a bad value', { PORT: 'eighty' }, /PORT is "eighty": must be integer/],
@@ -92,10 +94,10 @@ describe('the server process', () => {
   it('serves what is in the repository, and ends in order on SIGTERM', async () => {
     const { child, exited, url } = await startReady()
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
-    const answer = await (await classify(url)).json()
+    const answer = await json<{ model: object; results: { logits: number[] }[] }>(await classify(url))
     expect(answer.model).toEqual({ name: NAME, version: '1' })
-    expect(answer.results[0].logits).toHaveLength(9)
-    const info = await (await fetch(`${url}/info`)).json()
+    expect(answer.results[0]?.logits).toHaveLength(9)
+    const info = await json<{ engine: { name: string } }>(await fetch(`${url}/info`))
     expect(info.engine.name).toBe('onnx')
     child.kill('SIGTERM')
     expect(await exited).toBe(0)
