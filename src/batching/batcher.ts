@@ -143,10 +143,9 @@ export class Batcher<Key, Input, Output> {
         this.#stopHold = this.#options.clock.after(holdMs, () => this.#dispatch())
         return
       }
-      const items = this.#form(key)
-      if (items.length > 0) void this.#runBatch(items)
+      void this.#runBatch(this.#queue.take(this.#options.maxBatchSize, key))
     }
-    this.#settleDrain()
+    if (this.#running === 0) this.#draining?.resolve()
   }
 
   /**
@@ -164,18 +163,6 @@ export class Batcher<Key, Input, Output> {
     return next
   }
 
-  /** Takes the next batch off the queue. Whoever's deadline passed is told so here, even if its timer is late. */
-  #form(key: Key | undefined): BatchItem<Key, Input, Output>[] {
-    const now = this.#options.clock.now()
-    const items = this.#queue.take(this.#options.maxBatchSize, key)
-    return items.filter((item) => {
-      for (const { job } of [...item.waiters]) job.expireAt(now)
-      if (item.waiters.length > 0) return true
-      this.#forget(item)
-      return false
-    })
-  }
-
   async #runBatch(items: BatchItem<Key, Input, Output>[]): Promise<void> {
     const { maxBatchSize, batchTimeoutMs } = this.#options
     const held = batchTimeoutMs > 0 && !this.#draining
@@ -191,8 +178,7 @@ export class Batcher<Key, Input, Output> {
    * alone; a failure that is not the inputs' (the engine is gone) is everybody's answer at once.
    */
   async #compute(batch: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<void> {
-    const items = batch.filter((item) => item.waiters.length > 0)
-    for (const item of batch) if (item.waiters.length === 0) this.#forget(item)
+    const items = this.#stillWanted(batch)
     const [first] = items
     if (first === undefined) return
     const { clock, run, onBatch } = this.#options
@@ -222,14 +208,21 @@ export class Batcher<Key, Input, Output> {
     }
   }
 
+  /** Drops what nobody waits for. Whoever's deadline passed is told so here, even if its timer is late. */
+  #stillWanted(items: BatchItem<Key, Input, Output>[]): BatchItem<Key, Input, Output>[] {
+    const now = this.#options.clock.now()
+    return items.filter((item) => {
+      for (const { job } of [...item.waiters]) job.expireAt(now)
+      if (item.waiters.length > 0) return true
+      this.#forget(item)
+      return false
+    })
+  }
+
   #answer(item: BatchItem<Key, Input, Output>, answerTo: (job: Job<Output>) => Answer<Output> | ServeError): void {
     this.#forget(item)
     const waiters = item.waiters
     item.waiters = []
     for (const { job, index } of waiters) job.settle(index, answerTo(job))
-  }
-
-  #settleDrain(): void {
-    if (this.#running === 0 && this.#queue.size === 0) this.#draining?.resolve()
   }
 }

@@ -68,10 +68,11 @@ export class EngineProcess {
     const child = this.#spawn()
     try {
       this.#info = await this.#open(child)
+      if (this.state !== 'starting') throw new Error('stopped before it was open')
     } catch (error) {
-      this.#state = 'failed'
-      await child.stop()
-      throw error
+      const reason = await endReason(child, error as Error)
+      if (this.state === 'starting') this.#state = 'failed'
+      throw new Error(reason, { cause: error })
     }
     this.#state = 'ready'
     this.#adopt(child)
@@ -132,7 +133,7 @@ export class EngineProcess {
   /** From here on, the end of this child is answered with a restart. */
   #adopt(child: EngineChild): void {
     void child.exited.then((reason) => {
-      if (this.#child === child && this.#state === 'ready') this.#scheduleRestart(reason)
+      if (this.#child === child && this.#state === 'ready') this.#scheduleRestart(`the process ended: ${reason}`)
     })
   }
 
@@ -140,12 +141,12 @@ export class EngineProcess {
     this.#failuresInARow++
     if (this.#failuresInARow > MAX_RESTARTS) {
       this.#state = 'failed'
-      this.#options.onFatal(`the engine process ended ${this.#failuresInARow} times in a row, last: ${reason}`)
+      this.#options.onFatal(`the engine failed ${this.#failuresInARow} times in a row, last: ${reason}`)
       return
     }
     this.#state = 'restarting'
     const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failuresInARow - 1), MAX_BACKOFF_MS)
-    this.#options.log('error', `the engine process ended (${reason}); restarting in ${backoffMs} ms`)
+    this.#options.log('error', `the engine failed (${reason}); restarting in ${backoffMs} ms`)
     this.#callOffRestart = this.#options.clock.after(backoffMs, () => void this.#restart())
   }
 
@@ -156,8 +157,8 @@ export class EngineProcess {
       this.#info = await this.#open(child)
       for (const [key, entry] of this.#models) await child.call('load', this.#loadParams(key, entry))
     } catch (error) {
-      await child.stop()
-      if (this.#state === 'restarting') this.#scheduleRestart((error as Error).message)
+      const reason = await endReason(child, error as Error)
+      if (this.#state === 'restarting') this.#scheduleRestart(reason)
       return
     }
     if (this.#state !== 'restarting') return
@@ -165,4 +166,10 @@ export class EngineProcess {
     this.#options.log('info', 'the engine process is back')
     this.#adopt(child)
   }
+}
+
+/** Ends a child that did not come up, and tells why: what it said itself, or else how its process ended. */
+async function endReason(child: EngineChild, error: Error): Promise<string> {
+  await child.stop()
+  return error instanceof ServeError ? `the process ended: ${await child.exited}` : error.message
 }

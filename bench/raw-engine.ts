@@ -1,0 +1,28 @@
+import type { EngineName } from '../src/model/engines/engine.ts'
+import type { RepositoryEntry } from '../src/model/repository.ts'
+import { runInChild } from './child-process.ts'
+import type { Timing } from './options.ts'
+
+export interface RawEngineJob {
+  engine: EngineName
+  threads: number
+  entry: RepositoryEntry
+  batchSizes: number[]
+  timing: Timing
+}
+
+export interface RawThroughput {
+  batchSize: number
+  /** One per window. */
+  imagesPerS: number[]
+}
+
+/**
+ * What the engine does when nothing else is asked of the machine: the most that a server around it could answer. It is
+ * opened here as the server's engine process opens it, with the same thread setting, but called in a plain loop in its
+ * own process: no HTTP, no batching, no messages between processes, and the server must not be running. All that the
+ * server adds, its engine process included, is thereby a cost in the ratio and not hidden in the yardstick.
+ */
+export function measureRawEngine(job: RawEngineJob): Promise<RawThroughput[]> {
+  return runInChild(new URL('./raw-engine-child.ts', import.meta.url), job)
+}

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { killAtExit } from './child-process.ts'
+import { type Memory, memoryOf } from './memory.ts'
+
+const MAIN = fileURLToPath(new URL('../dist/server/main.js', import.meta.url))
+/** Also the resolution of the start-up time. */
+const POLL_INTERVAL_MS = 10
+/** Long, since an engine may run every batch size once before it is ready. */
+const READY_TIMEOUT_MS = 300_000
+const STOP_TIMEOUT_MS = 15_000
+
+/** The server as it is deployed, `node dist/server/main.js`, on a port of its own. */
+export class ServerProcess {
+  readonly url: string
+  /** From the spawn until /readyz said 200. */
+  readonly startupMs: number
+  readonly #process: ChildProcess
+
+  /** Resolves when the server is ready. `env` is all it sees. Rejects when it ends, or takes too long; nothing is left. */
+  static async start(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}`
+    const start = performance.now()
+    const child = spawn(process.execPath, [MAIN], {
+      env: { ...env, HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: 'warn' },
+      // stdout is for the report alone.
+      stdio: ['ignore', 2, 2],
+    })
+    killAtExit(child)
+    while (!(await isReady(url))) {
+      const end = endOf(child)
+      if (end !== undefined) throw new Error(`the server ended before it was ready: ${end}`)
+      if (performance.now() - start > READY_TIMEOUT_MS) {
+        child.kill('SIGKILL')
+        throw new Error(`the server was not ready within ${READY_TIMEOUT_MS / 1000} s`)
+      }
+      await sleep(POLL_INTERVAL_MS)
+    }
+    return new ServerProcess(child, url, performance.now() - start)
+  }
+
+  private constructor(child: ChildProcess, url: string, startupMs: number) {
+    this.#process = child
+    this.url = url
+    this.startupMs = startupMs
+  }
+
+  /** How it ended, once it has. */
+  get ended(): string | undefined {
+    return endOf(this.#process)
+  }
+
+  memory(): Memory | undefined {
+    return this.#process.pid === undefined ? undefined : memoryOf(this.#process.pid)
+  }
+
+  async stop(): Promise<void> {
+    if (this.ended !== undefined) return
+    const ended = once(this.#process, 'exit')
+    this.#process.kill('SIGTERM')
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_TIMEOUT_MS)
+    await ended
+    clearTimeout(timer)
+  }
+}
+
+function endOf({ exitCode, signalCode }: ChildProcess): string | undefined {
+  if (signalCode !== null) return signalCode
+  return exitCode === null ? undefined : `exit code ${exitCode}`
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/readyz`)
+    await response.arrayBuffer()
+    return response.status === 200
+  } catch {
+    return false
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}

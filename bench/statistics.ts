@@ -1,0 +1,50 @@
+/** What several windows say of one quantity. */
+export interface Series {
+  median: number
+  min: number
+  max: number
+  /** One per window, in the order measured. */
+  values: number[]
+}
+
+export function series(values: number[]): Series {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  const median = ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2
+  return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN, values }
+}
+
+/** The smallest value that at least the share `p` of `sorted` does not exceed; NaN of nothing. */
+export function percentile(sorted: number[], p: number): number {
+  return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN
+}
+
+export interface Answer {
+  /** Milliseconds since the load began. */
+  atMs: number
+  latencyMs: number
+}
+
+export interface Window {
+  answersPerS: number
+  p50Ms: number
+  p99Ms: number
+}
+
+/**
+ * Rate and latency of the answers, ascending in time, that came after `fromMs` and up to `toMs`. A batch is answered in
+ * one burst, and whether the last burst falls inside the window or just behind it would move the rate by a whole batch;
+ * so the time that counts runs from the last answer before the window to the last one in it.
+ */
+export function windowOf(answers: Answer[], fromMs: number, toMs: number): Window {
+  const before = answers.findLastIndex(({ atMs }) => atMs <= fromMs)
+  const last = answers.findLastIndex(({ atMs }) => atMs <= toMs)
+  const counted = answers.slice(before + 1, last + 1)
+  const elapsedMs = (counted.at(-1)?.atMs ?? toMs) - (answers[before]?.atMs ?? fromMs)
+  const latencies = counted.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b)
+  return {
+    answersPerS: (counted.length * 1000) / elapsedMs,
+    p50Ms: percentile(latencies, 0.5),
+    p99Ms: percentile(latencies, 0.99),
+  }
+}

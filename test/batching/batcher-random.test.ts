@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest'
+import { Batcher } from '../../src/batching/batcher.ts'
+import type { SubmitOptions } from '../../src/batching/job.ts'
+import { ServeError } from '../../src/errors.ts'
+import { StallingClock } from './fake-engine.ts'
+
+const ITEMS = 1000
+const KEYS = ['red', 'green', 'blue']
+/** Fixed seeds for every run, and a new one each time; the seed is in the test's name, so a failure can be repeated. */
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, Math.floor(Math.random() * 2 ** 31)]
+
+/** mulberry32: the same numbers from 0 to 1 for the same seed. */
+function randomNumbers(seed: number) {
+  let state = seed
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  return {
+    chance: (probability: number): boolean => next() < probability,
+    /** A whole number from `low` to `high`, both included. */
+    between: (low: number, high: number): number => low + Math.floor(next() * (high - low + 1)),
+  }
+}
+
+/** A request as the test knows it: what it asked for, and what it was told, when. */
+interface Request {
+  key: string
+  tags: string[]
+  arrival: number
+  deadline: number | undefined
+  controller: AbortController
+  /** Each item's output or error, or the one error that refused the request. */
+  told: { at: number; items: (string | ServeError)[] | ServeError } | undefined
+}
+
+/**
+ * Requests of random sizes with random deadlines and aborts, on an engine with random delays that fails on some tags
+ * and now and then for no reason of the inputs'. `violations` are broken promises seen while it ran.
+ */
+async function simulate(seed: number) {
+  const { chance, between } = randomNumbers(seed)
+  const clock = new StallingClock()
+  const maxBatchSize = between(1, 16)
+  const concurrency = between(1, 3)
+  const maxQueueSize = chance(0.7) ? ITEMS : between(100, 600)
+  const violations: string[] = []
+  const requests: Request[] = []
+  /** What the engine did to each `key/tag`, the explanations for the errors told. */
+  const failedAlone = new Set<string>()
+  const lostWithEngine = new Set<string>()
+  const computing = new Set<string>()
+  let batches = 0
+  let running = 0
+
+  const isPoison = (tag: string): boolean => Number(tag) % 41 === 7
+  const wanted = (name: string): boolean =>
+    requests.some(
+      ({ key, tags, told, controller, arrival, deadline = Number.POSITIVE_INFINITY }) =>
+        tags.some((tag) => `${key}/${tag}` === name) &&
+        arrival <= clock.now() &&
+        told === undefined &&
+        !controller.signal.aborted &&
+        deadline > clock.now(),
+    )
+
+  async function run(key: string, tags: string[]): Promise<string[]> {
+    const names = tags.map((tag) => `${key}/${tag}`)
+    batches++
+    running++
+    if (running > concurrency) violations.push(`${running} batches at once`)
+    if (tags.length > maxBatchSize) violations.push(`a batch of ${tags.length}`)
+    for (const name of names) {
+      if (!wanted(name)) violations.push(`${name} was computed and nobody wanted it`)
+      if (computing.has(name)) violations.push(`${name} was computed twice at once`)
+      computing.add(name)
+    }
+    await new Promise<void>((resolve) => clock.after(between(1, 20), resolve))
+    running--
+    for (const name of names) computing.delete(name)
+    if (chance(0.02)) {
+      for (const name of names) lostWithEngine.add(name)
+      throw new ServeError('engine_unavailable', 'restarting')
+    }
+    const wrongCount = chance(0.02)
+    if (tags.length === 1 && (wrongCount || tags.some(isPoison))) failedAlone.add(names[0] as string)
+    if (tags.some(isPoison)) throw new Error('poison')
+    return wrongCount ? [...names, 'one too many'] : names
+  }
+
+  const batcher = new Batcher<string, string, string>({
+    maxBatchSize,
+    batchTimeoutMs: chance(0.5) ? 0 : between(1, 10),
+    maxQueueSize,
+    concurrency,
+    run,
+    identify: (tag) => tag,
+    clock,
+  })
+
+  for (let made = 0; made < ITEMS; ) {
+    const size = Math.min(chance(0.7) ? between(1, 4) : between(5, 60), ITEMS - made)
+    const arrival = between(0, 50)
+    requests.push({
+      key: KEYS[between(0, KEYS.length - 1)] as string,
+      // A tag in three repeats an earlier one, of any request and key.
+      tags: Array.from({ length: size }, (_, i) => `${chance(0.33) ? between(0, made + i) : made + i}`),
+      arrival,
+      deadline: chance(0.4) ? arrival + between(1, 300) : undefined,
+      controller: new AbortController(),
+      told: undefined,
+    })
+    made += size
+  }
+
+  for (const request of requests) {
+    const { key, tags, arrival, deadline, controller } = request
+    const options: SubmitOptions = { deadline, signal: controller.signal }
+    const tell = (items: (string | ServeError)[] | ServeError): void => {
+      if (request.told !== undefined) violations.push('a request was answered twice')
+      request.told = { at: clock.now(), items }
+    }
+    clock.after(arrival, () => {
+      batcher.submit(key, tags, options).then(
+        (answers) => tell(answers.map((answer) => (answer instanceof ServeError ? answer : answer.output))),
+        (refusal) => tell(refusal),
+      )
+      if (batcher.queueDepth > maxQueueSize) violations.push(`${batcher.queueDepth} items in the queue`)
+    })
+    if (chance(0.2)) clock.after(arrival + between(0, 200), () => controller.abort())
+  }
+  // Something blocks the event loop: the timers that fall due meanwhile are late.
+  for (let i = 0; i < 5; i++) clock.after(between(0, 100), () => clock.stall(between(1, 30)))
+
+  await clock.advance(100_000)
+  return { requests, violations, batcher, clock, batches, isPoison, failedAlone, lostWithEngine }
+}
+
+type Simulation = Awaited<ReturnType<typeof simulate>>
+
+/** Why an item must not have been told this; undefined when it may. */
+function objection(
+  { isPoison, failedAlone, lostWithEngine }: Simulation,
+  { key, deadline = Number.POSITIVE_INFINITY, controller, told }: Request,
+  tag: string,
+  item: string | ServeError,
+): string | undefined {
+  const name = `${key}/${tag}`
+  if (typeof item === 'string') {
+    if (item !== name) return `${name} was told ${item}`
+    return isPoison(tag) ? `${name} has an output, and is poison` : undefined
+  }
+  const justified =
+    (item.code === 'inference_failed' && failedAlone.has(name)) ||
+    (item.code === 'engine_unavailable' && lostWithEngine.has(name)) ||
+    (item.code === 'deadline_exceeded' && told !== undefined && deadline <= told.at) ||
+    (item.code === 'canceled' && controller.signal.aborted)
+  return justified ? undefined : `${name} was told ${item.code} for no reason`
+}
+
+describe('a thousand concurrent inputs', () => {
+  it.each(SEEDS)('are each answered once, with their own output or a justified error (seed %i)', async (seed) => {
+    const simulation = await simulate(seed)
+    const { requests, violations, batcher, clock } = simulation
+    expect(violations).toEqual([])
+    const objections: string[] = []
+    let outputs = 0
+    for (const request of requests) {
+      const items = request.told?.items
+      if (items === undefined) objections.push(`a request of ${request.tags.length} was never answered`)
+      else if (items instanceof ServeError) {
+        if (items.code !== 'queue_full') {
+          const reason = objection(simulation, request, request.tags[0] as string, items)
+          if (reason !== undefined) objections.push(reason)
+        }
+      } else if (items.length !== request.tags.length) {
+        objections.push(`${items.length} answers to ${request.tags.length} inputs`)
+      } else {
+        outputs += items.filter((item) => typeof item === 'string').length
+        for (const [i, tag] of request.tags.entries()) {
+          const reason = objection(simulation, request, tag, items[i] as string | ServeError)
+          if (reason !== undefined) objections.push(reason)
+        }
+      }
+    }
+    expect(objections).toEqual([])
+    expect(outputs).toBeGreaterThan(0)
+    expect(batcher.queueDepth).toBe(0)
+    expect(clock.pending).toBe(0)
+    await batcher.drain()
+  })
+})

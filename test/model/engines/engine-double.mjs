@@ -1,0 +1,44 @@
+// An engine process for tests: it speaks the protocol and computes nothing. It sends no pulse, so time on a fake clock
+// is what decides whether it seems to hang. What it does wrong is chosen by the engine's name and the models' keys.
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const loaded = new Set()
+
+const methods = {
+  open({ choice }) {
+    console.log('the double is open')
+    if (choice === 'cuda') throw new Error('no GPU here')
+    if (choice === 'tensorflow') process.exit(7)
+    return { engine: 'wasm', details: { pid: process.pid }, passedOver: [] }
+  },
+  load({ key, entry, allowedBatchSizes }) {
+    if (key === 'misshapen') throw new Error('fc.weight is missing')
+    if (key === 'stubborn') process.removeAllListeners('disconnect').on('disconnect', () => setInterval(() => {}, 1000))
+    if (key === 'loads once') {
+      const marker = join(entry.directory, 'loaded')
+      if (existsSync(marker)) process.exit(7)
+      writeFileSync(marker, '')
+    }
+    loaded.add(key)
+    return { parameters: allowedBatchSizes.length, loadMs: 1 }
+  },
+  unload({ key }) {
+    loaded.delete(key)
+    return null
+  },
+  run({ key, input, batchSize }) {
+    if (key === 'hangs') return new Promise(() => {})
+    if (!loaded.has(key)) throw new Error(`no model ${key} is loaded`)
+    return { logits: input.map((value) => 2 * value), embedding: Float32Array.of(batchSize) }
+  },
+}
+
+process.on('message', async ({ id, method, params }) => {
+  try {
+    process.send({ id, result: await methods[method](params) })
+  } catch (error) {
+    process.send({ id, error: error.message })
+  }
+})
+process.on('disconnect', () => process.exit(0))

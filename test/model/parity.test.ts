@@ -1,0 +1,85 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { type CompiledGraph, ENGINE_NAMES, type Engine, type Outputs } from '../../src/model/engines/engine.ts'
+import { openEngine } from '../../src/model/engines/open.ts'
+import { padToSizes } from '../../src/model/engines/padded-graph.ts'
+import { loadGraph } from '../../src/model/load-graph.ts'
+import {
+  FIXTURE_BATCH,
+  type ParityFixture,
+  parityNames,
+  parityRoot,
+  readParityFixture,
+  relativeDifference,
+  rowOf,
+} from './parity-fixtures.ts'
+
+const TOLERANCE = 1e-3
+const REQUIRED = ['onnx', 'wasm']
+
+const engines: Engine[] = []
+for (const name of ENGINE_NAMES) {
+  try {
+    engines.push((await openEngine(name, { threads: 1 })).engine)
+  } catch (error) {
+    if (REQUIRED.includes(name)) throw error
+  }
+}
+
+const measured: Record<string, string>[] = []
+
+describe.each(engines)('$name against PyTorch', (engine) => {
+  it.each(parityNames)('answers as PyTorch does, as one batch and item by item: %s', async (name) => {
+    const fixture = readParityFixture(name)
+    const graph = await engine.compile(loadGraph(fixture.entry))
+    try {
+      const batch = differences(fixture, await graph.run(fixture.input, FIXTURE_BATCH))
+      const single = differences(fixture, await runSingly(graph, fixture))
+      measured.push({ model: name, engine: engine.name, ...columns('batch', batch), ...columns('single', single) })
+      for (const difference of [batch.logits, batch.embedding, single.logits, single.embedding]) {
+        expect(difference).toBeLessThanOrEqual(TOLERANCE)
+      }
+    } finally {
+      await graph.dispose()
+    }
+  })
+
+  it('gives the same answers to a batch that is padded up', async () => {
+    const fixture = readParityFixture(parityNames[0] ?? '')
+    const graph = padToSizes(await engine.compile(loadGraph(fixture.entry)), [1, 4, 8])
+    const { logits, embedding } = differences(fixture, await graph.run(fixture.input, FIXTURE_BATCH))
+    await graph.dispose()
+    expect(logits).toBeLessThanOrEqual(TOLERANCE)
+    expect(embedding).toBeLessThanOrEqual(TOLERANCE)
+  })
+})
+
+afterAll(() => {
+  if (process.env.PARITY_FIXTURES) {
+    console.log(`Largest difference to PyTorch over the largest value of the vector, ${parityRoot}:`)
+    console.table(measured)
+  }
+})
+
+async function runSingly(graph: CompiledGraph, { input }: ParityFixture): Promise<Outputs> {
+  const rows: Outputs[] = []
+  // Copied, since an engine may keep what it was given and answer with memory that it uses again.
+  for (let i = 0; i < FIXTURE_BATCH; i++) rows.push(structuredClone(await graph.run(rowOf(input, i).slice(), 1)))
+  return {
+    logits: Float32Array.from(rows.flatMap(({ logits }) => [...logits])),
+    embedding: Float32Array.from(rows.flatMap(({ embedding }) => [...embedding])),
+  }
+}
+
+/** The worst of the items. */
+function differences({ expected }: ParityFixture, actual: Outputs): { logits: number; embedding: number } {
+  const worst = (key: keyof Outputs): number => {
+    expect(actual[key]).toHaveLength(expected[key].length)
+    const items = [...Array(FIXTURE_BATCH).keys()]
+    return Math.max(...items.map((i) => relativeDifference(rowOf(actual[key], i), rowOf(expected[key], i))))
+  }
+  return { logits: worst('logits'), embedding: worst('embedding') }
+}
+
+function columns(prefix: string, values: Record<string, number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [`${key}, ${prefix}`, value.toExponential(1)]))
+}
