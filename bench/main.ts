@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { readRepository } from '../src/model/repository.ts'
 import { loadConfig, OPTIONS } from '../src/server/config.ts'
+import { engineOptions } from '../src/server/serving.ts'
 import { measureHttp } from './http-scenarios.ts'
 import { INPUT_KINDS } from './inputs.ts'
 import { type Options, parseOptions, USAGE } from './options.ts'
@@ -34,7 +35,7 @@ async function run(options: Options): Promise<Results> {
   if (entry === undefined) throw new Error(`the server serves ${name}/${version}, which ${options.repository} lacks`)
 
   const { batchSizes, timing } = options
-  const rawJob = { engine: first.engine.name, threads: config.ENGINE_THREADS, entry, batchSizes, timing }
+  const rawJob = { engine: first.engine.name, options: engineOptions(config), entry, batchSizes, timing }
   progress('raw engine, before the load')
   const before = await measureRawEngine(rawJob)
   const loaded = await withServer(async (server) => {

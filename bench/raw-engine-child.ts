@@ -1,12 +1,12 @@
 import { openEngine } from '../src/model/engines/open.ts'
-import { loadGraph } from '../src/model/load-graph.ts'
+import { loadExtras, loadGraph } from '../src/model/load-graph.ts'
 import { answerJob } from './child-process.ts'
 import { randomTensor, seededRandom } from './inputs.ts'
 import type { RawEngineJob, RawThroughput } from './raw-engine.ts'
 
-answerJob<RawEngineJob, RawThroughput[]>(async ({ engine, threads, entry, batchSizes, timing }) => {
-  const opened = await openEngine(engine, { threads })
-  const graph = await opened.engine.compile(loadGraph(entry))
+answerJob<RawEngineJob, RawThroughput[]>(async ({ engine, options, entry, batchSizes, timing }) => {
+  const opened = await openEngine(engine, options)
+  const graph = await opened.engine.compile(loadGraph(entry), loadExtras(entry))
   const measured: RawThroughput[] = []
   for (const batchSize of batchSizes) {
     const input = randomTensor(entry.manifest.input, batchSize, seededRandom(batchSize))

@@ -1,11 +1,11 @@
-import type { EngineName } from '../src/model/engines/engine.ts'
+import type { EngineName, EngineOptions } from '../src/model/engines/engine.ts'
 import type { RepositoryEntry } from '../src/model/repository.ts'
 import { runInChild } from './child-process.ts'
 import type { Timing } from './options.ts'
 
 export interface RawEngineJob {
   engine: EngineName
-  threads: number
+  options: EngineOptions
   entry: RepositoryEntry
   batchSizes: number[]
   timing: Timing

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { CompileExtras } from './engines/engine.ts'
 import type { Graph } from './graph.ts'
 import type { Manifest } from './manifest.ts'
+import { loadReference } from './reference.ts'
 import type { RepositoryEntry } from './repository.ts'
 import { buildResNet } from './resnet.ts'
 import { readSafetensors } from './safetensors.ts'
@@ -17,6 +19,11 @@ export function loadGraph({ directory, manifest }: RepositoryEntry): Graph {
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** What the model's folder says beside the graph. Throws as `loadGraph` does. */
+export function loadExtras(entry: RepositoryEntry): CompileExtras {
+  return { quantization: entry.manifest.quantization, reference: loadReference(entry) }
 }
 
 function build(file: Buffer, { architecture, input, weightsSha256 }: Manifest): Graph {

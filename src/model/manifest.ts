@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { type Architecture, ArchitectureSchema, parseArchitecture } from './architecture.ts'
+import { type Quantization, QuantizationSchema } from './quantization/quantization.ts'
 
 /** Model and version names. They are looked up in a map and never joined to a path. */
 export const NAME_PATTERN = '^[A-Za-z0-9._-]{1,64}$'
@@ -37,7 +38,7 @@ const ManifestSchema = Type.Object(
       },
       { additionalProperties: false },
     ),
-    quantization: Type.Optional(Type.Unknown()),
+    quantization: Type.Optional(QuantizationSchema),
     provenance: Type.Optional(Type.Unknown()),
     metrics: Type.Optional(Type.Unknown()),
   },
@@ -65,6 +66,8 @@ export interface Manifest {
   /** One per class, in the order of the logits. */
   labels: string[]
   weightsSha256: string
+  /** Undefined where the model was not calibrated for int8. */
+  quantization: Quantization | undefined
   provenance: unknown
   metrics: unknown
 }
@@ -92,6 +95,7 @@ export function parseManifest(text: string): Manifest {
     input: parseInput(json.input),
     labels,
     weightsSha256: json.weights.sha256,
+    quantization: json.quantization,
     provenance: json.provenance,
     metrics: json.metrics,
   }

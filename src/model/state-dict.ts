@@ -34,6 +34,13 @@ export class StateDict {
     return tensor.data
   }
 
+  /** Length of the first axis of `name`. Throws when it is missing. */
+  rows(name: string): number {
+    const [rows] = this.#tensors.get(name)?.shape ?? []
+    if (rows === undefined) throw new Error(`weights: ${name} is missing`)
+    return rows
+  }
+
   /** Throws when a tensor was never taken: the architecture in model.json is then not the one that was trained. */
   assertAllTaken(): void {
     if (this.#unread.size === 0) return

@@ -1,8 +1,8 @@
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import envSchema from 'env-schema'
 import { type Static, type TSchema, Type } from 'typebox'
-import { ENGINE_NAMES } from '../model/engines/engine.ts'
+import { ENGINE_NAMES, PRECISIONS } from '../model/engines/engine.ts'
 
 /** Where models/ and package.json lie: two folders above this file, in src/ and in dist/ alike. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -65,6 +65,18 @@ export const OPTIONS = {
     0,
     1024,
   ),
+  PRECISION: choice(['auto', ...PRECISIONS], {
+    default: 'auto',
+    unit: 'precision',
+    effect:
+      'What the model computes in; `auto` takes int8 where the engine, the model and the processor allow it, else fp32. One named here must work.',
+  }),
+  TENSORFLOW_DIR: text({
+    default: '.tensorflow',
+    unit: 'folder',
+    effect:
+      'Where `resnet-serve install-tensorflow` puts the native library and its addon, and the engines cuda and tensorflow look for them first; a relative path starts where the server is installed.',
+  }),
   ENGINE_HEARTBEAT_TIMEOUT_MS: count(
     {
       default: 60_000,
@@ -162,9 +174,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = validate(env)
   const config: Config = {
     ...values,
-    MODEL_REPOSITORY: isAbsolute(values.MODEL_REPOSITORY)
-      ? values.MODEL_REPOSITORY
-      : resolve(PACKAGE_ROOT, values.MODEL_REPOSITORY),
+    MODEL_REPOSITORY: resolve(PACKAGE_ROOT, values.MODEL_REPOSITORY),
+    TENSORFLOW_DIR: resolve(PACKAGE_ROOT, values.TENSORFLOW_DIR),
     API_KEYS: list(values.API_KEYS),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { systemClock } from '../batching/clock.ts'
 import { BatchedModel, createModelBatcher } from '../model/batched-model.ts'
 import { EngineModel } from '../model/engine-model.ts'
+import type { EngineOptions } from '../model/engines/engine.ts'
 import { EngineProcess } from '../model/engines/engine-process.ts'
 import { ImageDecoder } from '../model/input/image-decoder.ts'
 import { ModelCatalog } from '../model/model-catalog.ts'
@@ -22,6 +23,11 @@ export interface Serving {
   stop(): Promise<void>
 }
 
+/** What the engine is opened with, here and by the commands that open one themselves. */
+export function engineOptions(config: Config): EngineOptions {
+  return { threads: config.ENGINE_THREADS, precision: config.PRECISION, tensorflowDir: config.TENSORFLOW_DIR }
+}
+
 /**
  * Checks the repository and connects the parts; nothing runs yet. Throws a plain Error when the repository is not sound.
  * `onFatal` tells of an engine that has been restarted too often.
@@ -40,7 +46,7 @@ export async function createServing(
 
   const engine = new EngineProcess({
     engine: config.ENGINE,
-    threads: config.ENGINE_THREADS,
+    options: engineOptions(config),
     heartbeatTimeoutMs: config.ENGINE_HEARTBEAT_TIMEOUT_MS,
     allowedBatchSizes: config.ALLOWED_BATCH_SIZES,
     clock,
@@ -103,9 +109,19 @@ export async function createServing(
       for (const entry of entries) {
         const { name, version } = entry.manifest
         const key = `${name}/${version}`
-        const { parameters, loadMs } = await engine.load(key, entry)
+        const { parameters, loadMs, precision, precisionReason } = await engine.load(key, entry)
         models.add(new BatchedModel(new EngineModel(engine, key, entry.manifest, clock), batcher))
-        logger.info({ model: name, version, parameters, load_ms: Math.round(loadMs) }, `model ${key} is loaded`)
+        logger.info(
+          {
+            model: name,
+            version,
+            parameters,
+            precision,
+            precision_reason: precisionReason,
+            load_ms: Math.round(loadMs),
+          },
+          `model ${key} is loaded`,
+        )
       }
       if (phase === 'starting') phase = 'serving'
     },

@@ -19,7 +19,7 @@ const REQUIRED = ['onnx', 'wasm']
 const engines: Engine[] = []
 for (const name of ENGINE_NAMES) {
   try {
-    engines.push((await openEngine(name, { threads: 1 })).engine)
+    engines.push((await openEngine(name, { threads: 1, precision: 'fp32', tensorflowDir: '/nowhere' })).engine)
   } catch (error) {
     if (REQUIRED.includes(name)) throw error
   }

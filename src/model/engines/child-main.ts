@@ -3,7 +3,7 @@
  * block this process and may crash it; neither touches HTTP. It ends when its parent does.
  */
 import { countParameters } from '../graph.ts'
-import { loadGraph } from '../load-graph.ts'
+import { loadExtras, loadGraph } from '../load-graph.ts'
 import type { CompiledGraph, Engine } from './engine.ts'
 import { openEngine } from './open.ts'
 import { padToSizes } from './padded-graph.ts'
@@ -24,7 +24,7 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   if (engine === undefined) throw new Error('load before open')
   const start = performance.now()
   const graph = loadGraph(entry)
-  const compiled = await engine.compile(graph)
+  const compiled = await engine.compile(graph, loadExtras(entry))
   const padded = engine.fixedBatchSizes ? padToSizes(compiled, allowedBatchSizes) : compiled
   // The first run of a shape allocates, and on CUDA chooses algorithms: nobody's request should pay for that.
   const itemLength = graph.input.shape.reduce((product, size) => product * size, 1)
@@ -32,7 +32,8 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
     await padded.run(new Float32Array(itemLength * batchSize), batchSize)
   }
   graphs.set(key, padded)
-  return { parameters: countParameters(graph), loadMs: performance.now() - start }
+  const { precision, precisionReason } = compiled
+  return { precision, precisionReason, parameters: countParameters(graph), loadMs: performance.now() - start }
 }
 
 async function unload({ key }: Params<'unload'>): Promise<null> {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
 import type { RepositoryEntry } from '../repository.ts'
-import type { EngineName, Outputs } from './engine.ts'
+import type { EngineName, EngineOptions, Outputs } from './engine.ts'
 import { EngineChild } from './engine-child.ts'
 import type { LoadedInfo, OpenedInfo } from './protocol.ts'
 
@@ -14,8 +14,7 @@ export type EngineState = 'stopped' | 'starting' | 'ready' | 'restarting' | 'fai
 
 export interface EngineProcessOptions {
   engine: EngineName | 'auto'
-  /** 0 leaves it to the engine. */
-  threads: number
+  options: EngineOptions
   heartbeatTimeoutMs: number
   /** Ascending; used by engines on which a new batch size is slow. */
   allowedBatchSizes: number[]
@@ -122,8 +121,8 @@ export class EngineProcess {
   }
 
   #open(child: EngineChild): Promise<OpenedInfo> {
-    const { engine, threads } = this.#options
-    return child.call('open', { choice: engine, options: { threads } })
+    const { engine, options } = this.#options
+    return child.call('open', { choice: engine, options })
   }
 
   #loadParams(key: string, entry: RepositoryEntry) {

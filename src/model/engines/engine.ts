@@ -1,10 +1,16 @@
 import type { Graph } from '../graph.ts'
+import type { Quantization } from '../quantization/quantization.ts'
+import type { Reference } from '../reference.ts'
 
 export const ENGINE_NAMES = ['cuda', 'tensorflow', 'onnx', 'wasm'] as const
 export type EngineName = (typeof ENGINE_NAMES)[number]
 
 /** What `ENGINE=auto` tries, in order. */
 export const AUTO_ORDER = ['cuda', 'onnx', 'wasm'] as const satisfies readonly EngineName[]
+
+/** What weights and activations are held in while a graph runs. Answers are float32 always. */
+export const PRECISIONS = ['fp32', 'fp16', 'int8'] as const
+export type Precision = (typeof PRECISIONS)[number]
 
 /** Both answers of one forward pass, rows in the order of the inputs. */
 export interface Outputs {
@@ -15,8 +21,12 @@ export interface Outputs {
 }
 
 export interface EngineOptions {
-  /** Threads for one batch; 0 leaves it to the engine. */
+  /** Threads for one batch; 0 takes one per core. */
   threads: number
+  /** `auto` takes the fastest that keeps the model's answers; one named here that the engine lacks is an error. */
+  precision: 'auto' | Precision
+  /** Folder that `resnet-serve install-tensorflow` filled; passed over where it does not exist. Absolute. */
+  tensorflowDir: string
 }
 
 /** A way to run graphs, opened once per engine process. An engine knows nothing of HTTP, queues or files. */
@@ -29,11 +39,23 @@ export interface Engine {
    * up to the allowed sizes, each of which is run once before the server is ready.
    */
   readonly fixedBatchSizes: boolean
-  compile(graph: Graph): Promise<CompiledGraph>
+  /** Rejects with a plain Error when the precision asked for cannot be had. */
+  compile(graph: Graph, extras?: CompileExtras): Promise<CompiledGraph>
+}
+
+/** What is known of a model beside its graph. */
+export interface CompileExtras {
+  /** Present where the model was calibrated for int8. */
+  quantization?: Quantization | undefined
+  /** Inputs with PyTorch's answers, against which a lower precision proves itself at load. */
+  reference?: Reference | undefined
 }
 
 /** A graph with its weights, ready to run. Owns what it allocated until `dispose`. */
 export interface CompiledGraph {
+  readonly precision: Precision
+  /** Why `auto` did not take a faster precision; for the log and /info. */
+  readonly precisionReason?: string | undefined
   /** `input` is `[batchSize, C, H, W]`, row-major. Runs are never concurrent. */
   run(input: Float32Array, batchSize: number): Promise<Outputs>
   dispose(): Promise<void>

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import ort from 'onnxruntime-node'
 import type { Graph } from '../graph.ts'
 import type { CompiledGraph, Engine, EngineOptions, Outputs } from './engine.ts'
@@ -8,24 +9,28 @@ const { version } = createRequire(import.meta.url)('onnxruntime-node/package.jso
 
 /** The fast CPU engine: the graph goes to onnxruntime as ONNX bytes made in memory. */
 export async function openOnnx(options: EngineOptions): Promise<Engine> {
+  const { precision } = options
+  if (precision === 'fp16') throw new Error('PRECISION=fp16: onnx computes in fp32 or int8')
+  const threads = options.threads || availableParallelism()
   return {
     name: 'onnx',
-    details: { library: 'onnxruntime-node', version, device: 'cpu', threads: options.threads },
+    details: { library: 'onnxruntime-node', version, device: 'cpu', threads },
     fixedBatchSizes: false,
-    compile: (graph) => compile(graph, options),
+    compile: (graph) => compile(graph, threads),
   }
 }
 
-async function compile(graph: Graph, options: EngineOptions): Promise<CompiledGraph> {
+async function compile(graph: Graph, threads: number): Promise<CompiledGraph> {
   const session = await ort.InferenceSession.create(emitOnnx(graph), {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
-    intraOpNumThreads: options.threads,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
   })
   const { input, outputs } = graph
   return {
+    precision: 'fp32',
     async run(data, batchSize): Promise<Outputs> {
       const answers = await session.run({ [input.name]: new ort.Tensor('float32', data, [batchSize, ...input.shape]) })
       return {

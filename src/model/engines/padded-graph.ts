@@ -5,7 +5,10 @@ import type { CompiledGraph, Outputs } from './engine.ts'
  * and costs no special case in the graph, and the surplus rows of the answer are dropped.
  */
 export function padToSizes(graph: CompiledGraph, sizes: readonly number[]): CompiledGraph {
+  const { precision, precisionReason } = graph
   return {
+    precision,
+    precisionReason,
     async run(input, batchSize): Promise<Outputs> {
       const size = paddedSize(batchSize, sizes)
       if (size === batchSize) return graph.run(input, batchSize)

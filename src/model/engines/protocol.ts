@@ -1,5 +1,5 @@
 import type { RepositoryEntry } from '../repository.ts'
-import type { EngineName, EngineOptions, Outputs } from './engine.ts'
+import type { EngineName, EngineOptions, Outputs, Precision } from './engine.ts'
 
 /**
  * What the server and its engine process say to each other. Messages travel by structured clone over the channel that
@@ -22,6 +22,9 @@ export interface OpenedInfo {
 }
 
 export interface LoadedInfo {
+  precision: Precision
+  /** Why `auto` did not take a faster precision. */
+  precisionReason: string | undefined
   parameters: number
   loadMs: number
 }

@@ -5,7 +5,8 @@ import type { CompiledGraph, Engine, EngineOptions, Outputs } from './engine.ts'
 import { interpret, type TensorWeights, uploadWeights } from './tfjs-interpreter.ts'
 
 /** The portable fallback: tfjs on WebAssembly with SIMD, one thread (its threads do not start under Node). */
-export async function openWasm(_options: EngineOptions): Promise<Engine> {
+export async function openWasm({ precision }: EngineOptions): Promise<Engine> {
+  if (precision !== 'auto' && precision !== 'fp32') throw new Error(`PRECISION=${precision}: wasm computes in fp32`)
   setThreadsCount(1)
   await tf.setBackend('wasm')
   await tf.ready()
@@ -22,6 +23,7 @@ export async function openWasm(_options: EngineOptions): Promise<Engine> {
 function compileForTfjs(graph: Graph): CompiledGraph {
   const weights: TensorWeights = uploadWeights(graph)
   return {
+    precision: 'fp32',
     async run(data, batchSize): Promise<Outputs> {
       const answers = tf.tidy(() => interpret(graph, weights, data, batchSize))
       const [logits, embedding] = await Promise.all([answers.logits.data(), answers.embedding.data()])

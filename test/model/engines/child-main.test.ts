@@ -30,7 +30,10 @@ describe('the engine process', () => {
   })
 
   it('opens an engine, loads a model and gives its answers', async () => {
-    const opened = await child.call('open', { choice: 'onnx', options: { threads: 1 } })
+    const opened = await child.call('open', {
+      choice: 'onnx',
+      options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
+    })
     expect(opened).toMatchObject({ engine: 'onnx', passedOver: [] })
     const loaded = await child.call('load', { key: 'a', entry, allowedBatchSizes: [1, 4] })
     expect(loaded.parameters).toBeGreaterThan(1000)

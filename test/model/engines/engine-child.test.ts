@@ -18,7 +18,8 @@ function start(options: Partial<EngineChildOptions> = {}) {
     entry: DOUBLE,
     ...options,
   })
-  const open = () => child.call('open', { choice: 'wasm', options: { threads: 1 } })
+  const open = () =>
+    child.call('open', { choice: 'wasm', options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' } })
   const load = (key: string) => child.call('load', { key, entry, allowedBatchSizes: [1, 2] })
   const run = (key: string, ...values: number[]) =>
     child.call('run', { key, input: Float32Array.from(values), batchSize: 1 })
@@ -79,7 +80,10 @@ describe('EngineChild', () => {
 
   it('tells the exit code of a child that ends itself', async () => {
     const { child } = start()
-    const opening = child.call('open', { choice: 'tensorflow', options: { threads: 1 } })
+    const opening = child.call('open', {
+      choice: 'tensorflow',
+      options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
+    })
     await expect(opening).rejects.toMatchObject({ code: 'engine_unavailable' })
     expect(await child.exited).toBe('exit code 7')
   })

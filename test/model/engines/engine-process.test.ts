@@ -14,7 +14,7 @@ function create(options: Partial<EngineProcessOptions> = {}) {
   const fatal: string[] = []
   const engine = new EngineProcess({
     engine: 'auto',
-    threads: 1,
+    options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
     heartbeatTimeoutMs: HEARTBEAT_MS,
     allowedBatchSizes: [1],
     clock,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ENGINE_NAMES, type Engine, type EngineName, type OpenEngine } from '../../../src/model/engines/engine.ts'
 import { openEngine } from '../../../src/model/engines/open.ts'
 
-const OPTIONS = { threads: 3 }
+const OPTIONS = { threads: 3, precision: 'auto', tensorflowDir: '/nowhere' } as const
 
 /** Openers of which only those named work; the rest say why not. Remembers who was asked, and with what. */
 function openers(working: EngineName[]) {

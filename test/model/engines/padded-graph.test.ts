@@ -7,6 +7,7 @@ function sums() {
   const runs: { input: number[]; batchSize: number }[] = []
   let disposed = false
   const graph: CompiledGraph = {
+    precision: 'fp32',
     async run(input, batchSize) {
       runs.push({ input: [...input], batchSize })
       const logits = Array.from(
