@@ -72,8 +72,9 @@ describe('the architecture', () => {
     expect(importers.filter((name) => layerOf(name) !== 'model')).toEqual([])
   })
 
-  it('reads process.env in config.ts alone', () => {
-    expect(filesThat((text) => /process\.env\b/.test(text))).toEqual(['server/config.ts'])
+  it('knows process.env in config.ts alone, and where TensorFlow is told its settings, which has no other way in', () => {
+    const importers = filesThat((text) => /process\.env\b/.test(text))
+    expect(importers.sort()).toEqual(['model/engines/tensorflow-environment.ts', 'server/config.ts'])
   })
 
   it('listens in main.ts alone', () => {

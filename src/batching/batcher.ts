@@ -4,8 +4,11 @@ import { DrainRate } from './drain-rate.ts'
 import { type BatchItem, FairQueue } from './fair-queue.ts'
 import { type Answer, Job, type SubmitOptions } from './job.ts'
 
-/** Why a batch left when it did: it was full, its oldest item had waited long enough, or the engine was free. */
-export type DispatchReason = 'full' | 'timeout' | 'idle'
+/**
+ * Why a batch left when it did: it was full, its oldest item had waited long enough, the engine was free, or its first
+ * engine had ended under it.
+ */
+export type DispatchReason = 'full' | 'timeout' | 'idle' | 'retry'
 
 export interface BatcherOptions<Key, Input, Output> {
   /** Items of one batch at the most. */
@@ -14,9 +17,12 @@ export interface BatcherOptions<Key, Input, Output> {
   batchTimeoutMs: number
   /** Items waiting at the most; beyond it `submit` refuses with `queue_full`. */
   maxQueueSize: number
-  /** Batches with the engine at once. */
-  concurrency: number
-  /** Computes one batch, all of one key: one output per input, in order. A rejection is retried in halves. */
+  /** Batches that the engine takes at once, now; 0 while it is restarting. `wake` tells the batcher that it changed. */
+  capacity: () => number
+  /**
+   * Computes one batch, all of one key: one output per input, in order. A rejection is retried in halves; with
+   * `engine_unavailable`, which is not the inputs' doing, as a whole and once.
+   */
   run: (key: Key, inputs: Input[]) => Promise<Output[]>
   /** Inputs of one key and one identity have one answer, and are computed once while in flight. */
   identify?: (input: Input) => string
@@ -30,7 +36,8 @@ export interface BatcherOptions<Key, Input, Output> {
  *
  * - every submitted item is answered exactly once, with its own output or a ServeError, in the order submitted;
  * - requests take turns, so one of many items does not starve small ones;
- * - an item that is expired or canceled before its batch forms never reaches `run`;
+ * - an item that is expired or canceled before its batch forms, or forms again, never reaches `run`;
+ * - a batch whose engine ended is computed once more when there is one again, ahead of what was queued after it;
  * - nothing waits without a bound: the queue is bounded, and a full one refuses at once.
  */
 export class Batcher<Key, Input, Output> {
@@ -39,6 +46,8 @@ export class Batcher<Key, Input, Output> {
   /** By key and identity: items queued or computing, for others to join. */
   readonly #inFlight = new Map<Key, Map<string, BatchItem<Key, Input, Output>>>()
   readonly #drainRate = new DrainRate()
+  /** Batches whose engine ended under them. */
+  readonly #retries: BatchItem<Key, Input, Output>[][] = []
   #running = 0
   #stopHold: (() => void) | undefined
   #draining: { promise: Promise<void>; resolve: () => void } | undefined
@@ -86,6 +95,11 @@ export class Batcher<Key, Input, Output> {
     }
     this.#dispatch()
     return await job.settled
+  }
+
+  /** Looks for work again: the capacity has changed. */
+  wake(): void {
+    this.#dispatch()
   }
 
   /** Accepts nothing more; resolves when everything accepted has been answered. */
@@ -137,15 +151,23 @@ export class Batcher<Key, Input, Output> {
   #dispatch(): void {
     this.#stopHold?.()
     this.#stopHold = undefined
-    while (this.#running < this.#options.concurrency && this.#queue.size > 0) {
+    while (this.#running < this.#options.capacity()) {
+      const retry = this.#retries.shift()
+      if (retry !== undefined) {
+        void this.#runBatch(retry, 'retry')
+        continue
+      }
+      if (this.#queue.size === 0) break
       const { key, holdMs } = this.#next()
       if (holdMs > 0) {
         this.#stopHold = this.#options.clock.after(holdMs, () => this.#dispatch())
         return
       }
-      void this.#runBatch(this.#queue.take(this.#options.maxBatchSize, key))
+      const items = this.#queue.take(this.#options.maxBatchSize, key)
+      void this.#runBatch(items, this.#reason(items))
     }
-    if (this.#running === 0) this.#draining?.resolve()
+    const done = this.#running === 0 && this.#queue.size === 0 && this.#retries.length === 0
+    if (done) this.#draining?.resolve()
   }
 
   /**
@@ -163,10 +185,13 @@ export class Batcher<Key, Input, Output> {
     return next
   }
 
-  async #runBatch(items: BatchItem<Key, Input, Output>[]): Promise<void> {
+  #reason({ length }: BatchItem<Key, Input, Output>[]): DispatchReason {
     const { maxBatchSize, batchTimeoutMs } = this.#options
-    const held = batchTimeoutMs > 0 && !this.#draining
-    const reason = items.length >= maxBatchSize ? 'full' : held ? 'timeout' : 'idle'
+    if (length >= maxBatchSize) return 'full'
+    return batchTimeoutMs > 0 && !this.#draining ? 'timeout' : 'idle'
+  }
+
+  async #runBatch(items: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<void> {
     this.#running++
     await this.#compute(items, reason)
     this.#running--
@@ -175,7 +200,8 @@ export class Batcher<Key, Input, Output> {
 
   /**
    * Runs a batch and answers its items. A batch that fails is run again in halves, so that one poisonous item fails
-   * alone; a failure that is not the inputs' (the engine is gone) is everybody's answer at once.
+   * alone. When the engine ended, which is not the inputs' doing, the batch waits for the next one; when that ends too,
+   * it is everybody's answer.
    */
   async #compute(batch: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<void> {
     const items = this.#stillWanted(batch)
@@ -198,6 +224,10 @@ export class Batcher<Key, Input, Output> {
       }
     } catch (thrown) {
       const error = toServeError(thrown, 'inference_failed', 'the model failed on this input')
+      if (error.code === 'engine_unavailable' && reason !== 'retry') {
+        this.#retries.push(items)
+        return
+      }
       if (items.length === 1 || error.code === 'engine_unavailable') {
         for (const item of items) this.#answer(item, () => error)
         return

@@ -1,5 +1,5 @@
 import type { Clock } from '../batching/clock.ts'
-import type { EngineProcess } from './engines/engine-process.ts'
+import type { EnginePool } from './engines/engine-pool.ts'
 import type { Manifest } from './manifest.ts'
 import type { Model, Prediction } from './model.ts'
 
@@ -7,10 +7,10 @@ import type { Model, Prediction } from './model.ts'
 export class EngineModel implements Model {
   readonly manifest: Manifest
   readonly #key: string
-  readonly #engine: Pick<EngineProcess, 'run'>
+  readonly #engine: Pick<EnginePool, 'run'>
   readonly #clock: Clock
 
-  constructor(engine: Pick<EngineProcess, 'run'>, key: string, manifest: Manifest, clock: Clock) {
+  constructor(engine: Pick<EnginePool, 'run'>, key: string, manifest: Manifest, clock: Clock) {
     this.#engine = engine
     this.#key = key
     this.manifest = manifest

@@ -77,6 +77,29 @@ export const OPTIONS = {
     effect:
       'Where `resnet-serve install-tensorflow` puts the native library and its addon, and the engines cuda and tensorflow look for them first; a relative path starts where the server is installed.',
   }),
+  CUDA_VISIBLE_DEVICES: text({
+    default: '',
+    unit: 'comma-separated list',
+    effect: 'GPUs to use, by index or UUID, one engine process each; empty takes all that the driver lists.',
+  }),
+  GPU_MEMORY_LIMIT_MB: count(
+    {
+      default: 0,
+      unit: 'MB',
+      effect: 'Memory that TensorFlow takes of each GPU at the most; 0 lets it grow as needed.',
+    },
+    0,
+    1_000_000,
+  ),
+  ENGINE_BATCH_TIMEOUT_MS: count(
+    {
+      default: 30_000,
+      unit: 'ms',
+      effect: 'An engine process whose batch takes longer is killed and restarted, and the batch run once more.',
+    },
+    10,
+    3_600_000,
+  ),
   ENGINE_HEARTBEAT_TIMEOUT_MS: count(
     {
       default: 60_000,
@@ -157,11 +180,15 @@ export const OPTIONS = {
 
 const Schema = Type.Object(OPTIONS)
 
-export type Config = Omit<Static<typeof Schema>, 'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL'> & {
+export type Config = Omit<
+  Static<typeof Schema>,
+  'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL' | 'CUDA_VISIBLE_DEVICES'
+> & {
   API_KEYS: string[]
   /** Ascending. */
   ALLOWED_BATCH_SIZES: number[]
   DEFAULT_MODEL: string | undefined
+  CUDA_VISIBLE_DEVICES: string[] | undefined
 }
 
 /** A value that cannot be used; the message names the option. */
@@ -179,6 +206,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     API_KEYS: list(values.API_KEYS),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
+    CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === '' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
     throw new ConfigError(

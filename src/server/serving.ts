@@ -3,7 +3,8 @@ import { systemClock } from '../batching/clock.ts'
 import { BatchedModel, createModelBatcher } from '../model/batched-model.ts'
 import { EngineModel } from '../model/engine-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
-import { EngineProcess } from '../model/engines/engine-process.ts'
+import { EnginePool } from '../model/engines/engine-pool.ts'
+import { listGpuDevices } from '../model/engines/gpu-devices.ts'
 import { ImageDecoder } from '../model/input/image-decoder.ts'
 import { ModelCatalog } from '../model/model-catalog.ts'
 import { readRepository } from '../model/repository.ts'
@@ -25,7 +26,12 @@ export interface Serving {
 
 /** What the engine is opened with, here and by the commands that open one themselves. */
 export function engineOptions(config: Config): EngineOptions {
-  return { threads: config.ENGINE_THREADS, precision: config.PRECISION, tensorflowDir: config.TENSORFLOW_DIR }
+  return {
+    threads: config.ENGINE_THREADS,
+    precision: config.PRECISION,
+    tensorflowDir: config.TENSORFLOW_DIR,
+    gpu: { memoryLimitMb: config.GPU_MEMORY_LIMIT_MB },
+  }
 }
 
 /**
@@ -44,20 +50,23 @@ export async function createServing(
   const clock = systemClock
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
 
-  const engine = new EngineProcess({
+  const engine = new EnginePool({
     engine: config.ENGINE,
     options: engineOptions(config),
+    devices: config.CUDA_VISIBLE_DEVICES ?? listGpuDevices(),
     heartbeatTimeoutMs: config.ENGINE_HEARTBEAT_TIMEOUT_MS,
+    batchTimeoutMs: config.ENGINE_BATCH_TIMEOUT_MS,
     allowedBatchSizes: config.ALLOWED_BATCH_SIZES,
     clock,
     log: (level, message) => logger[level]({ component: 'engine' }, message),
+    onCapacityChange: () => batcher.wake(),
     onFatal,
   })
   const batcher = createModelBatcher({
     maxBatchSize: config.MAX_BATCH_SIZE,
     batchTimeoutMs: config.BATCH_TIMEOUT_MS,
     maxQueueSize: config.MAX_QUEUE_SIZE,
-    concurrency: 1,
+    capacity: () => engine.capacity,
     clock,
     onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
   })

@@ -94,7 +94,7 @@ async function simulate(seed: number) {
     maxBatchSize,
     batchTimeoutMs: chance(0.5) ? 0 : between(1, 10),
     maxQueueSize,
-    concurrency,
+    capacity: () => concurrency,
     run,
     identify: (tag) => tag,
     clock,

@@ -47,7 +47,7 @@ describe('dispatch', () => {
   })
 
   it('keeps as many batches with the engine as it may, and no more', async () => {
-    const { engine, batcher } = setUp({ concurrency: 2, maxBatchSize: 1 })
+    const { engine, batcher } = setUp({ capacity: () => 2, maxBatchSize: 1 })
     batcher.submit('k', ['a', 'b', 'c'])
     expect(engine.seen).toEqual([['a'], ['b']])
     await engine.finish()
@@ -55,7 +55,7 @@ describe('dispatch', () => {
   })
 
   it('answers in the order submitted, whichever batch ends first', async () => {
-    const { engine, batcher } = setUp({ concurrency: 2, maxBatchSize: 2 })
+    const { engine, batcher } = setUp({ capacity: () => 2, maxBatchSize: 2 })
     const result = watch(batcher.submit('k', ['a', 'b', 'c', 'd']))
     engine.running.reverse()
     await engine.finishAll()
@@ -644,15 +644,6 @@ describe('a failed batch', () => {
     await engine.finishAll({ poison: ['a0', 'a3', 'a6'] })
     const failed = [...(result.outcomes ?? [])].flatMap((outcome, i) => (outcome === 'inference_failed' ? [i] : []))
     expect(failed).toEqual([0, 3, 6])
-  })
-
-  it('fails all its items without a retry when the engine is gone', async () => {
-    const { engine, batcher } = setUp()
-    const results = [watch(batcher.submit('k', ['a', 'b'])), watch(batcher.submit('k', ['c']))]
-    await engine.fail(new ServeError('engine_unavailable', 'restarting', { retryAfterS: 1 }))
-    expect(results[0]?.outcomes).toEqual(['engine_unavailable', 'engine_unavailable'])
-    expect(results[0]?.answers?.[0]).toMatchObject({ retryAfterS: 1 })
-    expect(engine.seen).toEqual([['a', 'b'], ['c']])
   })
 
   it('is one whose number of outputs is wrong', async () => {

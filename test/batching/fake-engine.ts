@@ -95,7 +95,7 @@ export function setUp(options: Options = {}) {
     maxBatchSize: 4,
     batchTimeoutMs: 0,
     maxQueueSize: 100,
-    concurrency: 1,
+    capacity: () => 1,
     run: engine.run,
     clock,
     onBatch: (batch) => observed.push(batch),

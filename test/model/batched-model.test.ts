@@ -30,7 +30,7 @@ class EchoModel implements Model {
 function setUp(): { clock: FakeClock; inner: EchoModel; batcher: ModelBatcher; model: BatchedModel } {
   const clock = new FakeClock()
   const inner = new EchoModel(clock)
-  const options = { maxBatchSize: 8, batchTimeoutMs: 0, maxQueueSize: 8, concurrency: 1 }
+  const options = { maxBatchSize: 8, batchTimeoutMs: 0, maxQueueSize: 8, capacity: () => 1 }
   const batcher = createModelBatcher({ ...options, clock })
   return { clock, inner, batcher, model: new BatchedModel(inner, batcher) }
 }

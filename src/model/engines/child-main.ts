@@ -4,12 +4,17 @@
  */
 import { countParameters } from '../graph.ts'
 import { loadExtras, loadGraph } from '../load-graph.ts'
+import { deviceErrorOf } from './device-errors.ts'
 import type { CompiledGraph, Engine } from './engine.ts'
+import { boundByMemory } from './memory-bounded-graph.ts'
 import { openEngine } from './open.ts'
 import { padToSizes } from './padded-graph.ts'
 import type { LoadedInfo, OpenedInfo, Params, Reply, Request, Result } from './protocol.ts'
 
 const PULSE_INTERVAL_MS = 1000
+
+/** EX_IOERR of sysexits.h: the device is gone. */
+const DEVICE_LOST_EXIT_CODE = 74
 
 let engine: Engine | undefined
 const graphs = new Map<string, CompiledGraph>()
@@ -25,7 +30,10 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   const start = performance.now()
   const graph = loadGraph(entry)
   const compiled = await engine.compile(graph, loadExtras(entry))
-  const padded = engine.fixedBatchSizes ? padToSizes(compiled, allowedBatchSizes) : compiled
+  const bounded = boundByMemory(compiled, (size) =>
+    send({ warning: `${key}: the device is out of memory; from here on batches are run ${size} at a time` }),
+  )
+  const padded = engine.fixedBatchSizes ? padToSizes(bounded, allowedBatchSizes) : bounded
   // The first run of a shape allocates, and on CUDA chooses algorithms: nobody's request should pay for that.
   const itemLength = graph.input.shape.reduce((product, size) => product * size, 1)
   for (const batchSize of engine.fixedBatchSizes ? allowedBatchSizes : [1]) {
@@ -69,6 +77,11 @@ async function answer(request: Request): Promise<void> {
   try {
     send({ id: request.id, result: await handle(request) })
   } catch (error) {
+    // CUDA does not recover within a process: the parent starts another, and runs the batch there.
+    if (deviceErrorOf(error) === 'device_lost') {
+      console.error(String(error))
+      process.exit(DEVICE_LOST_EXIT_CODE)
+    }
     send({ id: request.id, error: error instanceof Error ? error.message : String(error) })
   }
 }

@@ -9,11 +9,13 @@ import type { Method, Params, Reply, Result } from './protocol.ts'
 const STOP_TIMEOUT_MS = 2000
 
 export interface EngineChildOptions {
-  /** Silence longer than this (ms), while no batch or load is due, or during one, means that the child hangs. */
+  /** Silence longer than this (ms) means that the child hangs. */
   heartbeatTimeoutMs: number
   clock: Clock
   /** A line that the child, or a library in it, wrote to stdout or stderr. */
   onOutput: (line: string) => void
+  /** What the child itself has to say to the operator. */
+  onWarning: (line: string) => void
   /** Module to run; tests put a double here. */
   entry?: URL
 }
@@ -73,6 +75,12 @@ export class EngineChild {
     })
   }
 
+  /** Ends the child at once; `exited` then tells `reason`. */
+  kill(reason: string): void {
+    this.#killReason ??= reason
+    this.#process.kill('SIGKILL')
+  }
+
   /** Asks the child to leave, and kills it if it does not. */
   async stop(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect()
@@ -84,6 +92,10 @@ export class EngineChild {
   #receive(reply: Reply): void {
     this.#watch()
     if ('pulse' in reply) return
+    if ('warning' in reply) {
+      this.#options.onWarning(reply.warning)
+      return
+    }
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     if ('error' in reply) pending?.reject(new Error(reply.error))
@@ -94,10 +106,7 @@ export class EngineChild {
   #watch(): void {
     this.#stopWatchdog()
     const { clock, heartbeatTimeoutMs } = this.#options
-    this.#stopWatchdog = clock.after(heartbeatTimeoutMs, () => {
-      this.#killReason = `silent for ${heartbeatTimeoutMs} ms`
-      this.#process.kill('SIGKILL')
-    })
+    this.#stopWatchdog = clock.after(heartbeatTimeoutMs, () => this.kill(`silent for ${heartbeatTimeoutMs} ms`))
   }
 
   #rejectPending(): void {

@@ -16,10 +16,14 @@ export interface EngineProcessOptions {
   engine: EngineName | 'auto'
   options: EngineOptions
   heartbeatTimeoutMs: number
+  /** A batch that takes longer ends its process. */
+  batchTimeoutMs: number
   /** Ascending; used by engines on which a new batch size is slow. */
   allowedBatchSizes: number[]
   clock: Clock
   log: (level: 'info' | 'warn' | 'error' | 'debug', message: string) => void
+  /** Called whenever `state` has changed. */
+  onStateChange?: (state: EngineState) => void
   /** Called once when restarting has been given up. */
   onFatal: (reason: string) => void
   entry?: URL
@@ -33,7 +37,7 @@ export class EngineProcess {
   readonly #options: EngineProcessOptions
   readonly #models = new Map<string, RepositoryEntry>()
   #child: EngineChild | undefined
-  #state: EngineState = 'stopped'
+  #currentState: EngineState = 'stopped'
   #info: OpenedInfo | undefined
   #restarts = 0
   #failuresInARow = 0
@@ -44,7 +48,17 @@ export class EngineProcess {
   }
 
   get state(): EngineState {
-    return this.#state
+    return this.#currentState
+  }
+
+  get #state(): EngineState {
+    return this.#currentState
+  }
+
+  set #state(state: EngineState) {
+    if (state === this.#currentState) return
+    this.#currentState = state
+    this.#options.onStateChange?.(state)
   }
 
   /** What runs, and what was passed over; undefined before the first start has succeeded. */
@@ -92,9 +106,16 @@ export class EngineProcess {
 
   /** `input` is `[batchSize, C, H, W]`. Rejects with `engine_unavailable`, or a plain Error when the model fails. */
   async run(key: string, input: Float32Array, batchSize: number): Promise<Outputs> {
-    const outputs = await this.#ready().call('run', { key, input, batchSize })
-    this.#failuresInARow = 0
-    return outputs
+    const child = this.#ready()
+    const { clock, batchTimeoutMs } = this.#options
+    const callOff = clock.after(batchTimeoutMs, () => child.kill(`a batch took longer than ${batchTimeoutMs} ms`))
+    try {
+      const outputs = await child.call('run', { key, input, batchSize })
+      this.#failuresInARow = 0
+      return outputs
+    } finally {
+      callOff()
+    }
   }
 
   async stop(): Promise<void> {
@@ -114,6 +135,7 @@ export class EngineProcess {
       clock,
       heartbeatTimeoutMs,
       onOutput: (line) => log('debug', line),
+      onWarning: (line) => log('warn', line),
       ...(entry ? { entry } : {}),
     })
     this.#child = child

@@ -27,6 +27,14 @@ export interface EngineOptions {
   precision: 'auto' | Precision
   /** Folder that `resnet-serve install-tensorflow` filled; passed over where it does not exist. Absolute. */
   tensorflowDir: string
+  gpu?: GpuOptions | undefined
+}
+
+export interface GpuOptions {
+  /** The one GPU this process may see, as CUDA_VISIBLE_DEVICES names it; undefined leaves all visible. */
+  device?: string | undefined
+  /** Megabytes of its memory to take at the most; 0 or undefined sets no limit. */
+  memoryLimitMb?: number | undefined
 }
 
 /** A way to run graphs, opened once per engine process. An engine knows nothing of HTTP, queues or files. */

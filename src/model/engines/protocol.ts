@@ -35,5 +35,9 @@ export type Result<M extends Method> = ReturnType<Methods[M]>
 
 export type Request = { [M in Method]: { id: number; method: M; params: Params<M> } }[Method]
 
-/** `pulse` says that the child's event loop turns; it answers nothing. */
-export type Reply = { pulse: true } | { id: number; result: Result<Method> } | { id: number; error: string }
+/** `pulse` says that the child's event loop turns, `warning` is a line for the log; neither answers anything. */
+export type Reply =
+  | { pulse: true }
+  | { warning: string }
+  | { id: number; result: Result<Method> }
+  | { id: number; error: string }

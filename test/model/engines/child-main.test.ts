@@ -19,7 +19,12 @@ describe('the engine process', () => {
       signsOfLife++
       return systemClock.after(ms, callback)
     }
-    child = new EngineChild({ heartbeatTimeoutMs: 60_000, clock: { ...systemClock, after }, onOutput: () => {} })
+    child = new EngineChild({
+      heartbeatTimeoutMs: 60_000,
+      clock: { ...systemClock, after },
+      onOutput: () => {},
+      onWarning: () => {},
+    })
   })
   afterAll(() => child.stop())
 

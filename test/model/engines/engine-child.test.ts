@@ -11,10 +11,12 @@ const { entry } = smallFixture()
 function start(options: Partial<EngineChildOptions> = {}) {
   const clock = new FakeClock()
   const lines: string[] = []
+  const warnings: string[] = []
   const child = new EngineChild({
     heartbeatTimeoutMs: HEARTBEAT_MS,
     clock,
     onOutput: (line) => lines.push(line),
+    onWarning: (line) => warnings.push(line),
     entry: DOUBLE,
     ...options,
   })
@@ -23,7 +25,7 @@ function start(options: Partial<EngineChildOptions> = {}) {
   const load = (key: string) => child.call('load', { key, entry, allowedBatchSizes: [1, 2] })
   const run = (key: string, ...values: number[]) =>
     child.call('run', { key, input: Float32Array.from(values), batchSize: 1 })
-  return { child: stopAfterTest(child), clock, lines, open, load, run }
+  return { child: stopAfterTest(child), clock, lines, warnings, open, load, run }
 }
 
 describe('EngineChild', () => {

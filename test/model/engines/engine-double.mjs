@@ -6,8 +6,11 @@ import { join } from 'node:path'
 const loaded = new Set()
 
 const methods = {
-  open({ choice }) {
+  open({ choice, options }) {
     console.log('the double is open')
+    const device = options.gpu?.device
+    if (device === 'broken') throw new Error('no such GPU')
+    if (device !== undefined) return { engine: 'cuda', details: { pid: process.pid, device }, passedOver: [] }
     if (choice === 'cuda') throw new Error('no GPU here')
     if (choice === 'tensorflow') process.exit(7)
     return { engine: 'wasm', details: { pid: process.pid }, passedOver: [] }
@@ -29,6 +32,7 @@ const methods = {
   },
   run({ key, input, batchSize }) {
     if (key === 'hangs') return new Promise(() => {})
+    if (key === 'warns') process.send({ warning: 'the double warns' })
     if (!loaded.has(key)) throw new Error(`no model ${key} is loaded`)
     return { logits: input.map((value) => 2 * value), embedding: Float32Array.of(batchSize) }
   },

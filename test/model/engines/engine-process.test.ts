@@ -6,6 +6,7 @@ import { temporaryFolder } from '../temporary-folder.ts'
 import { DOUBLE, eventually, isAlive, stopAfterTest } from './processes.ts'
 
 const HEARTBEAT_MS = 1_000_000
+const BATCH_TIMEOUT_MS = 20_000
 const { entry } = smallFixture()
 
 function create(options: Partial<EngineProcessOptions> = {}) {
@@ -16,6 +17,7 @@ function create(options: Partial<EngineProcessOptions> = {}) {
     engine: 'auto',
     options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
     heartbeatTimeoutMs: HEARTBEAT_MS,
+    batchTimeoutMs: BATCH_TIMEOUT_MS,
     allowedBatchSizes: [1],
     clock,
     log: (level, message) => {

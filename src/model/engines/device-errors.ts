@@ -1,0 +1,33 @@
+/**
+ * What went wrong on the device, read from the library's words: TensorFlow hands its status codes to JavaScript only as
+ * text. Undefined for anything else, which is then the input's or the model's own failure.
+ *
+ * - `out_of_memory`: the batch did not fit; a smaller one may.
+ * - `device_lost`: the driver or the CUDA context is broken. CUDA never recovers from these within a process.
+ */
+export type DeviceError = 'out_of_memory' | 'device_lost'
+
+const OUT_OF_MEMORY =
+  /\bOOM\b|RESOURCE_EXHAUSTED|ResourceExhausted|out of memory|failed to allocate memory|CUDNN_STATUS_ALLOC_FAILED/i
+
+const DEVICE_LOST = new RegExp(
+  [
+    'CUDA_ERROR_(?!OUT_OF_MEMORY)\\w+',
+    'CUDNN_STATUS_(?:INTERNAL_ERROR|EXECUTION_FAILED|MAPPING_ERROR|NOT_INITIALIZED)',
+    'CUBLAS_STATUS_(?:EXECUTION_FAILED|INTERNAL_ERROR|NOT_INITIALIZED)',
+    'illegal memory access',
+    'unspecified launch failure',
+    'device-side assert',
+    'uncorrectable ECC error',
+    'GPU (?:is|has fallen) (?:lost|off the bus)',
+    'device (?:is )?lost',
+  ].join('|'),
+  'i',
+)
+
+export function deviceErrorOf(error: unknown): DeviceError | undefined {
+  const message = error instanceof Error ? error.message : String(error)
+  if (OUT_OF_MEMORY.test(message)) return 'out_of_memory'
+  if (DEVICE_LOST.test(message)) return 'device_lost'
+  return undefined
+}

@@ -1,0 +1,124 @@
+import type { RepositoryEntry } from '../repository.ts'
+import type { Outputs } from './engine.ts'
+import { EngineProcess, type EngineProcessOptions, type EngineState } from './engine-process.ts'
+import type { LoadedInfo, OpenedInfo } from './protocol.ts'
+
+export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'onStateChange'> {
+  /** GPUs as CUDA_VISIBLE_DEVICES names them: one process each. Engines without a GPU have one process whatever it says. */
+  devices: string[]
+  /** Called when `capacity` may have changed. */
+  onCapacityChange: () => void
+}
+
+/** How a member's state reads for the whole, the best first. */
+const BEST_FIRST: EngineState[] = ['ready', 'starting', 'restarting', 'stopped', 'failed']
+
+/**
+ * The engine as one, however many processes it has: one per GPU, or one for the CPU. Each is kept alive on its own; a
+ * batch goes to the one that is least busy. It has failed only when all of them have.
+ */
+export class EnginePool {
+  readonly #options: EnginePoolOptions
+  readonly #members: Member[] = []
+
+  constructor(options: EnginePoolOptions) {
+    this.#options = options
+  }
+
+  get state(): EngineState {
+    const states = new Set(this.#members.map(({ process }) => process.state))
+    return BEST_FIRST.find((state) => states.has(state)) ?? 'stopped'
+  }
+
+  /** Batches that can be computed at once: one per process that is ready. */
+  get capacity(): number {
+    return this.#members.filter(({ process }) => process.state === 'ready').length
+  }
+
+  /** What runs, and what was passed over; undefined before the first start has succeeded. */
+  get info(): OpenedInfo | undefined {
+    return this.#members[0]?.process.info
+  }
+
+  /** One per device, in the order of `devices`. */
+  get members(): Pick<EngineProcess, 'state' | 'info' | 'pid' | 'restarts'>[] {
+    return this.#members.map(({ process }) => process)
+  }
+
+  get restarts(): number {
+    return this.#members.reduce((sum, { process }) => sum + process.restarts, 0)
+  }
+
+  /**
+   * Opens the engine in a first process, which settles what `auto` means, and on CUDA in one more for each further GPU.
+   * Rejects with the reason when it does not open in all of them; it is not tried again.
+   */
+  async start(): Promise<OpenedInfo> {
+    const [first, ...further] = this.#options.devices
+    const info = await this.#add(first).start()
+    if (info.engine !== 'cuda') return info
+    await Promise.all(further.map((device) => this.#add(device, 'cuda').start()))
+    return info
+  }
+
+  /** Loads and warms up a model everywhere, now and after every restart. Rejects with the reason when it cannot be loaded. */
+  async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
+    const [loaded] = await Promise.all(this.#members.map(({ process }) => process.load(key, entry)))
+    if (loaded === undefined) throw new Error('load before start')
+    return loaded
+  }
+
+  async unload(key: string): Promise<void> {
+    await Promise.all(this.#members.map(({ process }) => process.unload(key)))
+  }
+
+  /**
+   * `input` is `[batchSize, C, H, W]`. Rejects with `engine_unavailable` when no process is ready or the one that had
+   * the batch ended, and with a plain Error when the model fails.
+   */
+  async run(key: string, input: Float32Array, batchSize: number): Promise<Outputs> {
+    const member = this.#leastBusy()
+    member.running++
+    try {
+      return await member.process.run(key, input, batchSize)
+    } finally {
+      member.running--
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#members.map(({ process }) => process.stop()))
+  }
+
+  /** A ready one; when none is, any, whose refusal says how things stand. */
+  #leastBusy(): Member {
+    const ready = this.#members.filter(({ process }) => process.state === 'ready')
+    const [first, ...rest] = ready.length > 0 ? ready : this.#members
+    if (first === undefined) throw new Error('run before start')
+    return rest.reduce((best, member) => (member.running < best.running ? member : best), first)
+  }
+
+  #add(device: string | undefined, engine = this.#options.engine): EngineProcess {
+    const { options, onCapacityChange, onFatal, log } = this.#options
+    const name = device === undefined ? '' : `GPU ${device}: `
+    const process = new EngineProcess({
+      ...this.#options,
+      engine,
+      options: { ...options, gpu: { ...options.gpu, device } },
+      log: (level, message) => log(level, `${name}${message}`),
+      onStateChange: onCapacityChange,
+      onFatal: (reason) => {
+        if (this.state === 'failed') onFatal(`${name}${reason}`)
+        else log('error', `${name}${reason}; the others go on`)
+      },
+    })
+    this.#members.push({ process, running: 0 })
+    return process
+  }
+}
+
+interface Member {
+  process: EngineProcess
+  /** Batches it has. */
+  running: number
+}

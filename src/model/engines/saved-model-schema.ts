@@ -1,0 +1,150 @@
+import protobuf from 'protobufjs/light.js'
+
+/** A field with string keys. */
+const map = (type: string, id: number): protobuf.IMapField => ({ keyType: 'string', type, id })
+
+/**
+ * The part of TensorFlow's SavedModel schema (saved_model.proto, meta_graph.proto, graph.proto, tensor.proto) that an
+ * inference graph with constant weights needs, with the field numbers of those files.
+ */
+const root = protobuf.Root.fromJSON({
+  nested: {
+    SavedModel: {
+      fields: {
+        savedModelSchemaVersion: { type: 'int64', id: 1 },
+        metaGraphs: { rule: 'repeated', type: 'MetaGraphDef', id: 2 },
+      },
+    },
+    MetaGraphDef: {
+      fields: {
+        metaInfoDef: { type: 'MetaInfoDef', id: 1 },
+        graphDef: { type: 'GraphDef', id: 2 },
+        signatureDef: map('SignatureDef', 5),
+      },
+    },
+    MetaInfoDef: { fields: { tags: { rule: 'repeated', type: 'string', id: 4 } } },
+    SignatureDef: {
+      fields: {
+        inputs: map('TensorInfo', 1),
+        outputs: map('TensorInfo', 2),
+        methodName: { type: 'string', id: 3 },
+      },
+    },
+    TensorInfo: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        dtype: { type: 'int32', id: 2 },
+        tensorShape: { type: 'TensorShapeProto', id: 3 },
+      },
+    },
+    TensorShapeProto: { fields: { dim: { rule: 'repeated', type: 'Dim', id: 2 } } },
+    Dim: { fields: { size: { type: 'int64', id: 1 } } },
+    GraphDef: {
+      fields: { node: { rule: 'repeated', type: 'NodeDef', id: 1 }, versions: { type: 'VersionDef', id: 4 } },
+    },
+    VersionDef: { fields: { producer: { type: 'int32', id: 1 } } },
+    NodeDef: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        op: { type: 'string', id: 2 },
+        input: { rule: 'repeated', type: 'string', id: 3 },
+        attr: map('AttrValue', 5),
+      },
+    },
+    AttrValue: {
+      // One of these is set, and a set zero or false must be written: hence the oneof.
+      oneofs: { value: { oneof: ['list', 's', 'i', 'b', 'type', 'shape', 'tensor'] } },
+      fields: {
+        list: { type: 'ListValue', id: 1 },
+        s: { type: 'bytes', id: 2 },
+        i: { type: 'int64', id: 3 },
+        b: { type: 'bool', id: 5 },
+        type: { type: 'int32', id: 6 },
+        shape: { type: 'TensorShapeProto', id: 7 },
+        tensor: { type: 'TensorProto', id: 8 },
+      },
+    },
+    ListValue: { fields: { i: { rule: 'repeated', type: 'int64', id: 3 } } },
+    TensorProto: {
+      fields: {
+        dtype: { type: 'int32', id: 1 },
+        tensorShape: { type: 'TensorShapeProto', id: 2 },
+        tensorContent: { type: 'bytes', id: 4 },
+      },
+    },
+  },
+})
+
+export const SavedModel = root.lookupType('SavedModel')
+
+/** tensorflow.DataType */
+export const DT = { float: 1, int32: 3, string: 7, half: 19 } as const
+export type DataType = (typeof DT)[keyof typeof DT]
+
+/** The producer version from which the ops written here have the meaning they have today. */
+const GRAPH_PRODUCER = 1087
+
+interface Shape {
+  dim: { size: number }[]
+}
+
+export interface AttrValue {
+  list?: { i: number[] }
+  s?: Uint8Array
+  i?: number
+  b?: boolean
+  type?: DataType
+  shape?: Shape
+  tensor?: { dtype: DataType; tensorShape: Shape; tensorContent: Uint8Array }
+}
+
+export interface NodeDef {
+  name: string
+  op: string
+  input: string[]
+  attr: Record<string, AttrValue>
+}
+
+/** A value of the graph that callers feed or fetch by name; -1 is a free dimension. */
+export interface SignatureValue {
+  node: string
+  dtype: DataType
+  shape: number[]
+}
+
+export interface SavedModelParts {
+  nodes: NodeDef[]
+  inputs: Record<string, SignatureValue>
+  outputs: Record<string, SignatureValue>
+}
+
+/** The bytes of saved_model.pb: one graph, tag `serve`, signature `serving_default`, no variables. */
+export function encodeSavedModel({ nodes, inputs, outputs }: SavedModelParts): Uint8Array {
+  const signature = {
+    inputs: mapValues(inputs, tensorInfo),
+    outputs: mapValues(outputs, tensorInfo),
+    methodName: 'tensorflow/serving/predict',
+  }
+  return SavedModel.encode({
+    savedModelSchemaVersion: 1,
+    metaGraphs: [
+      {
+        metaInfoDef: { tags: ['serve'] },
+        graphDef: { node: nodes, versions: { producer: GRAPH_PRODUCER } },
+        signatureDef: { serving_default: signature },
+      },
+    ],
+  }).finish()
+}
+
+export function tensorShape(dims: number[]): Shape {
+  return { dim: dims.map((size) => ({ size })) }
+}
+
+function tensorInfo({ node, dtype, shape }: SignatureValue): object {
+  return { name: `${node}:0`, dtype, tensorShape: tensorShape(shape) }
+}
+
+function mapValues<T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))
+}
