@@ -216,6 +216,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return config
 }
 
+/** What a child process gets: this process's environment with these variables on top. */
+export function childEnvironment(variables: Record<string, string>): NodeJS.ProcessEnv {
+  return { ...process.env, ...variables }
+}
+
 function validate(env: NodeJS.ProcessEnv): Static<typeof Schema> {
   try {
     return envSchema<Static<typeof Schema>>({

@@ -1,0 +1,45 @@
+import { Command, Option } from 'commander'
+import { loadConfig } from '../server/config.ts'
+import { installTensorflow } from './tensorflow/install.ts'
+import { terminalProgress } from './tensorflow/progress.ts'
+import type { InstallRecord, Request } from './tensorflow/record.ts'
+import { DEFAULT_VERSION } from './tensorflow/wheels.ts'
+
+interface Options {
+  gpu: boolean
+  version: string
+  from: Request['from']
+  path?: string
+  force: boolean
+}
+
+/** `resnet-serve install-tensorflow`: native TensorFlow for the engines `cuda` and `tensorflow` (docs/gpu.md). */
+export function installTensorflowCommand(): Command {
+  return new Command('install-tensorflow')
+    .description('put native TensorFlow and its Node addon into TENSORFLOW_DIR, and try them')
+    .option('--gpu', 'the CUDA build, with the NVIDIA libraries it needs', false)
+    .option('--version <version>', 'of TensorFlow, where it comes from a wheel', DEFAULT_VERSION)
+    .addOption(
+      new Option('--from <source>', 'where libtensorflow comes from: the Python wheel, an official C tarball, a folder')
+        .choices(['wheel', 'tarball', 'dir'])
+        .default('wheel'),
+    )
+    .option('--path <path>', 'the tarball, the folder with lib/ and include/, or a folder of wheels to use offline')
+    .option('--force', 'install again even if what is there works', false)
+    .action(async ({ path, ...options }: Options) => {
+      const folder = loadConfig().TENSORFLOW_DIR
+      const record = await installTensorflow({ ...options, path, folder, progress: terminalProgress() })
+      process.stdout.write(report(folder, record))
+    })
+}
+
+function report(folder: string, { tensorflow, cuda, devices, request }: InstallRecord): string {
+  const source = Object.keys(request.sources)[0] ?? request.from
+  return [
+    `TensorFlow ${tensorflow}, ${cuda ? 'with' : 'without'} CUDA, on ${devices.join(', ')}`,
+    `  from   ${source}`,
+    `  addon  ${request.addon}`,
+    `  in     ${folder}`,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,56 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { childEnvironment } from '../../server/config.ts'
+import { exists } from './files.ts'
+import { InstallError } from './install-error.ts'
+import { lastLines, runCommand } from './run-command.ts'
+
+export const ADDON = '@tensorflow/tfjs-node-gpu'
+export const ADDON_VERSION = '4.22.0'
+
+/** The last release asks for versions with known advisories; these work in their place. */
+const OVERRIDES = { tar: '^7.5.19', 'adm-zip': '^0.6.0' }
+
+export function packageFolder(root: string): string {
+  return join(root, 'node_modules', ADDON)
+}
+
+/** What compiling the addon takes, looked for before anything is downloaded. */
+export async function requireBuildTools(): Promise<void> {
+  await requireTool(childEnvironment({}).CXX ?? 'g++', 'a C++ compiler', 'g++')
+  await requireTool('make', 'make', 'make')
+  await requireTool('python3', 'Python 3 (node-gyp and pip run on it)', 'python3')
+  await requireTool('npm', 'npm', 'npm')
+}
+
+async function requireTool(command: string, description: string, debianPackage: string): Promise<void> {
+  const { code } = await runCommand('sh', ['-c', 'command -v $1', 'sh', command])
+  if (code === 0) return
+  throw new InstallError(`${description} is needed (Debian and Ubuntu: apt-get install ${debianPackage})`)
+}
+
+/** Installs the stock npm package into `root`, without its install script, which would replace deps/. */
+export async function installPackage(root: string): Promise<void> {
+  await rm(root, { recursive: true, force: true })
+  await mkdir(root, { recursive: true })
+  const manifest = { private: true, dependencies: { [ADDON]: ADDON_VERSION }, overrides: OVERRIDES }
+  await writeFile(join(root, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  await npm(root, ['install', '--prefix', root, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
+}
+
+/**
+ * Compiles the addon against deps/, with Node's headers from beside the running Node where they are, else downloaded by
+ * node-gyp. npm runs the package's own script because it brings its own node-gyp along.
+ */
+export async function buildAddon(root: string): Promise<void> {
+  const folder = packageFolder(root)
+  const prefix = dirname(dirname(process.execPath))
+  const hasHeaders = await exists(join(prefix, 'include', 'node', 'node_api.h'))
+  await npm(folder, ['run', 'build-addon-from-source', '--', ...(hasHeaders ? [`--nodedir=${prefix}`] : [])])
+  await rm(join(folder, 'build'), { recursive: true, force: true })
+}
+
+async function npm(cwd: string, args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await runCommand('npm', args, { cwd })
+  if (code !== 0) throw new InstallError(`npm ${args.slice(0, 2).join(' ')} failed:\n${lastLines(stdout + stderr, 20)}`)
+}

@@ -1,0 +1,95 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { ADDON, ADDON_VERSION, buildAddon, installPackage, packageFolder, requireBuildTools } from './addon.ts'
+import { requireSpace } from './files.ts'
+import { InstallError } from './install-error.ts'
+import { completeLayout, isCudaBuild } from './layout.ts'
+import { requirePlatform } from './platform.ts'
+import type { Progress } from './progress.ts'
+import { type InstallRecord, RECORD_FILE, type Request, readRecord } from './record.ts'
+import { openSource, type SourceOptions } from './source.ts'
+import { verifyAddon } from './verify.ts'
+import { Work, workFolder } from './work.ts'
+
+export interface InstallOptions extends SourceOptions {
+  /** Where to: TENSORFLOW_DIR. */
+  folder: string
+  /** Makes the install anew, whatever is there. */
+  force: boolean
+}
+
+/**
+ * Puts libtensorflow and the addon built against it into `folder`, and tries them. An install that is there already and
+ * matches is only tried again. Rejects with an InstallError in words for the person who asked.
+ */
+export async function installTensorflow(options: InstallOptions): Promise<InstallRecord> {
+  const { folder, force, progress } = options
+  requirePlatform()
+  const source = await openSource(options)
+  if (!force) {
+    const installed = await reuse(folder, source.request, progress)
+    if (installed) return installed
+  }
+  await requireBuildTools()
+  await mkdir(folder, { recursive: true })
+  const work = await Work.open(folder, source.request)
+  await requireSpace(folder, work.isDone('library') ? 0 : source.bytes)
+
+  const deps = join(packageFolder(work.tree), 'deps')
+  await work.step('package', async () => {
+    progress.step(`installing ${ADDON}@${ADDON_VERSION} from the npm registry`)
+    await installPackage(work.tree)
+  })
+  await work.step('library', async () => {
+    progress.step(`taking libtensorflow from ${source.description}`)
+    await rm(deps, { recursive: true, force: true })
+    await source.unpack(deps, work.downloads)
+    await completeLayout(deps)
+    if (options.gpu && !(await isCudaBuild(deps))) {
+      throw new InstallError(`${source.description} is built without CUDA, and --gpu was asked for`)
+    }
+  })
+  await work.step('addon', async () => {
+    progress.step('building the addon')
+    await buildAddon(work.tree)
+  })
+  await work.step('verify', async () => {
+    progress.step('running one convolution')
+    const record = await tryOut(work.tree, source.request)
+    await writeFile(join(work.tree, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`)
+  })
+  await work.moveIntoPlace()
+  const record = await readRecord(folder)
+  if (record === undefined) throw new Error(`${folder} has no ${RECORD_FILE} after the install`)
+  return record
+}
+
+/** The install that is there, if it is the one asked for and works. */
+async function reuse(folder: string, request: Request, progress: Progress): Promise<InstallRecord | undefined> {
+  const record = await readRecord(folder)
+  if (record === undefined || !isDeepStrictEqual(record.request, request)) return undefined
+  progress.step(`${folder} has it already: running one convolution`)
+  try {
+    await verifyAddon(packageFolder(folder))
+    await rm(workFolder(folder), { recursive: true, force: true })
+    return record
+  } catch (error) {
+    if (!(error instanceof InstallError)) throw error
+    progress.step(`${error.message}; installing again`)
+    return undefined
+  }
+}
+
+async function tryOut(root: string, request: Request): Promise<InstallRecord> {
+  const folder = packageFolder(root)
+  const { tensorflow, devices } = await verifyAddon(folder)
+  return {
+    request,
+    tensorflow,
+    cuda: await isCudaBuild(join(folder, 'deps')),
+    devices,
+    node: process.version,
+    installed_at: new Date().toISOString(),
+  }
+}

@@ -1,0 +1,30 @@
+import { Presets, SingleBar } from 'cli-progress'
+
+/** How an install tells where it is. */
+export interface Progress {
+  /** One line per step. */
+  step(text: string): void
+  /** A bar over `total` bytes, for a task of seconds; `add` counts what is done. */
+  bytes(label: string, total: number): { add(count: number): void; end(): void }
+  /** True where programs that draw their own progress may do so. */
+  readonly interactive: boolean
+}
+
+const MIB = 2 ** 20
+
+/** Lines and bars on stderr; stdout is for the result. Without a terminal there are lines only. */
+export function terminalProgress(): Progress {
+  const interactive = process.stderr.isTTY === true && process.stdout.isTTY === true
+  return {
+    interactive,
+    step: (text) => void process.stderr.write(`${text}\n`),
+    bytes(label, total) {
+      const bar = new SingleBar(
+        { format: `  ${label} {bar} {percentage}% of ${Math.round(total / MIB)} MiB`, clearOnComplete: true, fps: 5 },
+        Presets.rect,
+      )
+      if (interactive) bar.start(total, 0)
+      return { add: (count) => bar.increment(count), end: () => bar.stop() }
+    },
+  }
+}

@@ -1,0 +1,86 @@
+import { realpath } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { ADDON, ADDON_VERSION } from './addon.ts'
+import { exists, sha256 } from './files.ts'
+import { InstallError } from './install-error.ts'
+import { copyFolder } from './layout.ts'
+import type { Progress } from './progress.ts'
+import type { Request } from './record.ts'
+import { unpackTarball } from './tarball.ts'
+import { obtainWheel, unpackWheel } from './wheel.ts'
+import { findWheels, type WHEELS } from './wheels.ts'
+
+export interface SourceOptions {
+  from: Request['from']
+  /** The tarball or the folder; for wheels, a folder of them that is used instead of the network. */
+  path: string | undefined
+  /** Of the wheels. */
+  version: string
+  gpu: boolean
+  progress: Progress
+  /** Tests put their own here. */
+  wheels?: typeof WHEELS
+}
+
+/** Where libtensorflow comes from. */
+export interface Source {
+  request: Request
+  description: string
+  /** Free space that the install needs, rounded up. */
+  bytes: number
+  /** Puts lib/ and include/ into `deps`. */
+  unpack(deps: string, downloads: string): Promise<void>
+}
+
+const GIB = 2 ** 30
+
+/** A CUDA build's library with the npm packages; a tarball or a folder does not tell its size beforehand. */
+const UNKNOWN_BYTES = 3 * GIB
+
+/** Throws an InstallError when it is not there or says nothing that can be installed here. */
+export async function openSource(options: SourceOptions): Promise<Source> {
+  const { from, path } = options
+  if (from === 'wheel') return wheelSource(options)
+  if (path === undefined) throw new InstallError(`--from ${from} needs --path`)
+  if (!(await exists(path))) throw new InstallError(`${path} does not exist`)
+  return from === 'tarball' ? await tarballSource(resolve(path), options) : await folderSource(resolve(path), options)
+}
+
+function wheelSource({ path, version, gpu, progress, wheels }: SourceOptions): Source {
+  const { files, bytes } = findWheels(version, gpu, process.arch, wheels)
+  return {
+    request: request('wheel', gpu, Object.fromEntries(files.map(({ file, sha256 }) => [file, sha256]))),
+    description: `the Python wheel of TensorFlow ${version}`,
+    bytes,
+    async unpack(deps, downloads) {
+      for (const wheel of files) {
+        await unpackWheel(await obtainWheel(wheel, downloads, path, progress), deps, progress)
+      }
+    },
+  }
+}
+
+async function tarballSource(path: string, { gpu, progress }: SourceOptions): Promise<Source> {
+  return {
+    request: request('tarball', gpu, { [basename(path)]: await sha256(path, progress) }),
+    description: path,
+    bytes: UNKNOWN_BYTES,
+    unpack: (deps) => unpackTarball(path, deps, progress),
+  }
+}
+
+async function folderSource(path: string, { gpu, progress }: SourceOptions): Promise<Source> {
+  const framework = join(path, 'lib', 'libtensorflow_framework.so.2')
+  if (!(await exists(framework))) throw new InstallError(`${path} has no lib/libtensorflow_framework.so.2`)
+  return {
+    request: request('dir', gpu, { [await realpath(framework)]: await sha256(framework, progress) }),
+    description: path,
+    bytes: UNKNOWN_BYTES,
+    unpack: (deps) => copyFolder(path, deps),
+  }
+}
+
+function request(from: Request['from'], gpu: boolean, sources: Record<string, string>): Request {
+  const platform = `${process.platform}-${process.arch}`
+  return { from, gpu, sources, addon: `${ADDON}@${ADDON_VERSION}`, platform }
+}

@@ -1,0 +1,44 @@
+/**
+ * A process of its own, since loading the addon may crash it: loads the `@tensorflow/tfjs-node(-gpu)` that lies in the
+ * folder given as the argument, runs one convolution, and prints a NativeProbe as JSON.
+ */
+import { createRequire } from 'node:module'
+import util from 'node:util'
+
+export interface NativeProbe {
+  /** Version of libtensorflow. */
+  tensorflow: string
+  /** Version of the npm package. */
+  tfjs: string
+  /** Whether TensorFlow computes on a GPU. */
+  gpu: boolean
+}
+
+interface Tensor {
+  dataSync(): Float32Array
+}
+
+/** What is used of the package; its own types would need it installed. */
+interface TfjsNode {
+  version: Record<string, string>
+  backend(): { isUsingGpuDevice: boolean; binding: { TF_Version: string } }
+  ones(shape: number[]): Tensor
+  conv2d(x: Tensor, filter: Tensor, strides: number, pad: 'valid'): Tensor
+}
+
+function probe(folder: string): NativeProbe {
+  // Node 23 removed what tfjs-node 4.22 calls.
+  const target = util as unknown as Record<string, unknown>
+  target.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
+  target.isArray ??= Array.isArray
+
+  const tf = createRequire(import.meta.url)(folder) as TfjsNode
+  const sum = tf.conv2d(tf.ones([1, 8, 8, 4]), tf.ones([3, 3, 4, 2]), 1, 'valid').dataSync()
+  if (sum.length !== 72 || sum.some((value) => value !== 36)) {
+    throw new Error(`a convolution of ones answers ${sum.subarray(0, 4)}... instead of 36`)
+  }
+  const { isUsingGpuDevice, binding } = tf.backend()
+  return { tensorflow: binding.TF_Version, tfjs: tf.version['tfjs-node'] ?? 'unknown', gpu: isUsingGpuDevice }
+}
+
+process.stdout.write(`${JSON.stringify(probe(process.argv[2] ?? ''))}\n`)
