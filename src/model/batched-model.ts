@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts'
 import { ServeError } from '../errors.ts'
+import type { Precision } from './engines/engine.ts'
 import type { Manifest } from './manifest.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
 
@@ -27,11 +28,15 @@ export function createModelBatcher(options: Options): ModelBatcher {
 /** The same model, its inputs sharing batches with everybody's. */
 export class BatchedModel implements Model {
   readonly manifest: Manifest
+  readonly precision: Precision
+  readonly precisionReason: string | undefined
   readonly #inner: Model
   readonly #batcher: ModelBatcher
 
   constructor(inner: Model, batcher: ModelBatcher) {
     this.manifest = inner.manifest
+    this.precision = inner.precision
+    this.precisionReason = inner.precisionReason
     this.#inner = inner
     this.#batcher = batcher
   }

@@ -1,19 +1,31 @@
 import type { Clock } from '../batching/clock.ts'
+import type { Precision } from './engines/engine.ts'
 import type { EnginePool } from './engines/engine-pool.ts'
+import type { LoadedInfo } from './engines/protocol.ts'
 import type { Manifest } from './manifest.ts'
 import type { Model, Prediction } from './model.ts'
 
 /** A model without batching: each `predict` is one run on the engine, all inputs together. */
 export class EngineModel implements Model {
   readonly manifest: Manifest
+  readonly precision: Precision
+  readonly precisionReason: string | undefined
   readonly #key: string
   readonly #engine: Pick<EnginePool, 'run'>
   readonly #clock: Clock
 
-  constructor(engine: Pick<EnginePool, 'run'>, key: string, manifest: Manifest, clock: Clock) {
+  constructor(
+    engine: Pick<EnginePool, 'run'>,
+    key: string,
+    manifest: Manifest,
+    loaded: Pick<LoadedInfo, 'precision' | 'precisionReason'>,
+    clock: Clock,
+  ) {
     this.#engine = engine
     this.#key = key
     this.manifest = manifest
+    this.precision = loaded.precision
+    this.precisionReason = loaded.precisionReason
     this.#clock = clock
   }
 

@@ -1,4 +1,5 @@
 import type { ServeError } from '../errors.ts'
+import type { Precision } from './engines/engine.ts'
 import type { Manifest } from './manifest.ts'
 
 /** What one forward pass says of one input, and what it cost. */
@@ -28,6 +29,10 @@ export interface PredictOptions {
  */
 export interface Model {
   readonly manifest: Manifest
+  /** What the engine computes this model in. */
+  readonly precision: Precision
+  /** Why it is not a faster one, where `PRECISION=auto` might have taken it. */
+  readonly precisionReason: string | undefined
   /**
    * Inputs of shape `[1, height, width]`, normalised, each a flat array of its own. One outcome per input, in their
    * order; an input that fails alone has its ServeError there. Rejects with a ServeError when none was accepted.

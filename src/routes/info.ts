@@ -25,12 +25,14 @@ export function info(services: Services): FastifyPluginAsyncTypebox {
   }
 }
 
-function describe({ manifest }: Model): object {
+function describe({ manifest, precision, precisionReason }: Model): object {
   const { architecture, input } = manifest
   return {
     name: manifest.name,
     version: manifest.version,
     description: manifest.description,
+    precision,
+    precision_reason: precisionReason,
     architecture: {
       block: architecture.block,
       layers: architecture.layers,

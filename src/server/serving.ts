@@ -118,8 +118,9 @@ export async function createServing(
       for (const entry of entries) {
         const { name, version } = entry.manifest
         const key = `${name}/${version}`
-        const { parameters, loadMs, precision, precisionReason } = await engine.load(key, entry)
-        models.add(new BatchedModel(new EngineModel(engine, key, entry.manifest, clock), batcher))
+        const loaded = await engine.load(key, entry)
+        const { parameters, loadMs, precision, precisionReason } = loaded
+        models.add(new BatchedModel(new EngineModel(engine, key, entry.manifest, loaded, clock), batcher))
         logger.info(
           {
             model: name,

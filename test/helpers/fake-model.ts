@@ -29,6 +29,8 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
 /** Answers at once, from the input alone: logits are its first three values, the embedding its last four. */
 export class FakeModel implements Model {
   readonly manifest: Manifest
+  readonly precision = 'fp32'
+  readonly precisionReason = 'the model has no scales'
   readonly calls: { inputs: Float32Array[]; options: PredictOptions }[] = []
   /** Put in the place of the answer, to act out failures and delays. */
   respond: (inputs: Float32Array[], options: PredictOptions) => ReturnType<Model['predict']> = async (inputs) =>

@@ -8,6 +8,8 @@ import { fakeManifest } from '../helpers/fake-model.ts'
 /** Answers each input with itself, 5 ms a batch; an input below 0 fails. */
 class EchoModel implements Model {
   readonly manifest = fakeManifest()
+  readonly precision = 'int8'
+  readonly precisionReason = undefined
   readonly batches: number[][] = []
   readonly #clock: FakeClock
 

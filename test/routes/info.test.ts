@@ -14,7 +14,13 @@ describe('GET /info', () => {
       limits: { max_body_bytes: 100_000, max_inputs: 8, request_timeout_ms: 10_000 },
     })
     expect(body.models).toHaveLength(1)
-    expect(body.models[0]).toMatchObject({ name: 'fake', version: '1', labels: ['zero', 'one', 'two'] })
+    expect(body.models[0]).toMatchObject({
+      name: 'fake',
+      version: '1',
+      precision: 'fp32',
+      precision_reason: 'the model has no scales',
+      labels: ['zero', 'one', 'two'],
+    })
     expect(body.models[0].architecture).toMatchObject({ num_classes: 3, embedding_size: 4 })
   })
 

@@ -31,6 +31,7 @@ const root = protobuf.Root.fromJSON({
         name: { type: 'string', id: 3 },
         opType: { type: 'string', id: 4 },
         attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
+        domain: { type: 'string', id: 7 },
       },
     },
     AttributeProto: {
@@ -84,6 +85,8 @@ export interface OnnxAttribute {
 export interface OnnxNode {
   name: string
   opType: string
+  /** Empty for the standard's own operators. */
+  domain?: string
   input: string[]
   output: string[]
   attribute: OnnxAttribute[]
@@ -108,7 +111,10 @@ export function encodeOnnx(model: OnnxModel): Uint8Array {
   return ModelProto.encode({
     irVersion: 8,
     producerName: 'resnet-serve',
-    opsetImport: [{ domain: '', version: model.opset }],
+    opsetImport: [
+      { domain: '', version: model.opset },
+      { domain: 'com.microsoft', version: 1 },
+    ],
     graph: {
       name: 'resnet',
       node: model.nodes,

@@ -1,41 +1,72 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import ort from 'onnxruntime-node'
 import type { Graph } from '../graph.ts'
-import type { CompiledGraph, Engine, EngineOptions, Outputs } from './engine.ts'
-import { emitOnnx } from './onnx-emitter.ts'
+import type { Quantization } from '../quantization/quantization.ts'
+import { MIN_COSINE, probeInputs, smallestCosine } from '../quantization/self-check.ts'
+import type { CompiledGraph, CompileExtras, Engine, EngineOptions, Outputs } from './engine.ts'
+import { type OnnxSession, openSession } from './onnx-session.ts'
+import { whyNotInt8 } from './processor.ts'
 
 const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
 
-/** The fast CPU engine: the graph goes to onnxruntime as ONNX bytes made in memory. */
-export async function openOnnx(options: EngineOptions): Promise<Engine> {
-  const { precision } = options
+type Options = Pick<EngineOptions, 'precision' | 'threads'>
+
+/** The fast CPU engine: the graph goes to onnxruntime as ONNX bytes made in memory, in fp32 or int8. */
+export async function openOnnx({ precision, threads: wanted }: EngineOptions): Promise<Engine> {
   if (precision === 'fp16') throw new Error('PRECISION=fp16: onnx computes in fp32 or int8')
-  const threads = options.threads || availableParallelism()
+  const threads = wanted || availableParallelism()
   return {
     name: 'onnx',
     details: { library: 'onnxruntime-node', version, device: 'cpu', threads },
     fixedBatchSizes: false,
-    compile: (graph) => compile(graph, threads),
+    compile: (graph, extras = {}) => compile(graph, extras, { precision, threads }),
   }
 }
 
-async function compile(graph: Graph, threads: number): Promise<CompiledGraph> {
-  const session = await ort.InferenceSession.create(emitOnnx(graph), {
-    executionProviders: ['cpu'],
-    graphOptimizationLevel: 'all',
-    executionMode: 'sequential',
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-  })
-  const { input, outputs } = graph
+async function compile(graph: Graph, extras: CompileExtras, { precision, threads }: Options): Promise<CompiledGraph> {
+  const inFp32 = async (reason?: string) =>
+    asCompiled(graph, await openSession(graph, { threads }), { precision: 'fp32', precisionReason: reason })
+  if (precision === 'fp32') return inFp32()
+  const { quantization, reference } = extras
+  if (quantization === undefined) {
+    const reason = 'the model has no scales for int8: model.json has no quantization'
+    if (precision === 'auto') return inFp32(reason)
+    throw new Error(`PRECISION=int8: ${reason}, which \`resnet-serve quantize\` writes`)
+  }
+  const unfit = precision === 'auto' ? whyNotInt8() : undefined
+  if (unfit !== undefined) return inFp32(unfit)
+  const checks = reference ?? (await askInFp32(graph, quantization, threads))
+  const session = await openSession(graph, { threads, quantization })
+  const answers = await session.run(checks.input, checks.count)
+  const cosine = smallestCosine(answers[graph.outputs.embedding] as Float32Array, checks.embedding, checks.count)
+  if (cosine >= MIN_COSINE) return asCompiled(graph, session, { precision: 'int8' })
+  await session.release()
+  const reason = `int8 answers too unlike fp32 here: embeddings' cosine ${cosine.toFixed(4)}, at least ${MIN_COSINE} is needed`
+  if (precision === 'auto') return inFp32(reason)
+  throw new Error(`PRECISION=int8: ${reason}`)
+}
+
+/** Where the model brings no reference, fp32 gives it; its session is gone before the one in int8 is opened. */
+async function askInFp32(graph: Graph, quantization: Quantization, threads: number) {
+  const { count, input } = probeInputs(graph.input, quantization)
+  const session = await openSession(graph, { threads })
+  const answers = await session.run(input, count)
+  await session.release()
+  return { count, input, embedding: answers[graph.outputs.embedding] as Float32Array }
+}
+
+function asCompiled(
+  { outputs }: Graph,
+  session: OnnxSession,
+  precision: Pick<CompiledGraph, 'precision' | 'precisionReason'>,
+): CompiledGraph {
   return {
-    precision: 'fp32',
-    async run(data, batchSize): Promise<Outputs> {
-      const answers = await session.run({ [input.name]: new ort.Tensor('float32', data, [batchSize, ...input.shape]) })
+    ...precision,
+    async run(input, batchSize): Promise<Outputs> {
+      const answers = await session.run(input, batchSize)
       return {
-        logits: answers[outputs.logits]?.data as Float32Array,
-        embedding: answers[outputs.embedding]?.data as Float32Array,
+        logits: answers[outputs.logits] as Float32Array,
+        embedding: answers[outputs.embedding] as Float32Array,
       }
     },
     dispose: () => session.release(),

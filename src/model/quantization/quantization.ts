@@ -22,4 +22,5 @@ export const QuantizationSchema = Type.Object(
   { additionalProperties: false },
 )
 
+export type Activation = Static<typeof ActivationSchema>
 export type Quantization = Static<typeof QuantizationSchema>

@@ -1,0 +1,32 @@
+import ort from 'onnxruntime-node'
+import type { Graph } from '../graph.ts'
+import { type EmitOptions, emitOnnx } from './onnx-emitter.ts'
+
+export interface SessionOptions extends EmitOptions {
+  threads: number
+}
+
+/** A graph loaded into onnxruntime. */
+export interface OnnxSession {
+  /** `input` is `[batchSize, C, H, W]`. Answers with the graph's outputs, and what else was asked for, by name. */
+  run(input: Float32Array, batchSize: number): Promise<Record<string, Float32Array>>
+  release(): Promise<void>
+}
+
+export async function openSession(graph: Graph, { threads, ...emit }: SessionOptions): Promise<OnnxSession> {
+  const session = await ort.InferenceSession.create(emitOnnx(graph, emit), {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+  })
+  const { name, shape } = graph.input
+  return {
+    async run(input, batchSize) {
+      const answers = await session.run({ [name]: new ort.Tensor('float32', input, [batchSize, ...shape]) })
+      return Object.fromEntries(Object.entries(answers).map(([output, { data }]) => [output, data as Float32Array]))
+    },
+    release: () => session.release(),
+  }
+}

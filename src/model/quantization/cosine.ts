@@ -1,0 +1,21 @@
+/** Cosine of the angle between two vectors; 1 for two vectors of zeros, 0 where only one is, NaN where a value is. */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  let [product, squareA, squareB] = [0, 0, 0]
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i] as number, b[i] as number]
+    product += x * y
+    squareA += x * x
+    squareB += y * y
+  }
+  if (squareA === 0 || squareB === 0) return squareA === squareB ? 1 : 0
+  return product / Math.sqrt(squareA * squareB)
+}
+
+/** Row by row, of two `[count, size]` arrays. */
+export function rowCosines(a: Float32Array, b: Float32Array, count: number): number[] {
+  const size = a.length / count
+  return Array.from({ length: count }, (_, row) => {
+    const [from, to] = [row * size, (row + 1) * size]
+    return cosine(a.subarray(from, to), b.subarray(from, to))
+  })
+}
