@@ -23,6 +23,8 @@ export const ERROR_CODES = [
   'undecodable_image',
   // The request is right and the server cannot serve it now.
   'queue_full',
+  'deadline_unreachable',
+  'overloaded',
   'starting',
   'draining',
   'engine_unavailable',
@@ -34,6 +36,17 @@ export const ERROR_CODES = [
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]
+
+/** Refusals of a server that has more work than it can do. */
+export const OVERLOAD_CODES = ['queue_full', 'deadline_unreachable', 'overloaded'] as const satisfies ErrorCode[]
+
+/** All refusals: nothing was computed, and the same request may succeed later, here or elsewhere. */
+export const REFUSAL_CODES = [
+  ...OVERLOAD_CODES,
+  'starting',
+  'draining',
+  'engine_unavailable',
+] as const satisfies ErrorCode[]
 
 export interface ServeErrorOptions {
   /** Position of the offending input in the request, from 0. */

@@ -1,8 +1,9 @@
 import { ServeError, toServeError } from '../errors.ts'
 import type { Clock } from './clock.ts'
-import { DrainRate } from './drain-rate.ts'
 import { type BatchItem, FairQueue } from './fair-queue.ts'
+import { Forecast } from './forecast.ts'
 import { type Answer, Job, type SubmitOptions } from './job.ts'
+import { Twins } from './twins.ts'
 
 /**
  * Why a batch left when it did: it was full, its oldest item had waited long enough, the engine was free, or its first
@@ -43,9 +44,8 @@ export interface BatcherOptions<Key, Input, Output> {
 export class Batcher<Key, Input, Output> {
   readonly #options: BatcherOptions<Key, Input, Output>
   readonly #queue = new FairQueue<Key, Input, Output>()
-  /** By key and identity: items queued or computing, for others to join. */
-  readonly #inFlight = new Map<Key, Map<string, BatchItem<Key, Input, Output>>>()
-  readonly #drainRate = new DrainRate()
+  readonly #inFlight = new Twins<Key, BatchItem<Key, Input, Output>>()
+  readonly #forecast: Forecast
   /** Batches whose engine ended under them. */
   readonly #retries: BatchItem<Key, Input, Output>[][] = []
   #running = 0
@@ -54,6 +54,7 @@ export class Batcher<Key, Input, Output> {
 
   constructor(options: BatcherOptions<Key, Input, Output>) {
     this.#options = options
+    this.#forecast = new Forecast(options)
   }
 
   /** Items waiting; those being computed are not counted. */
@@ -61,35 +62,49 @@ export class Batcher<Key, Input, Output> {
     return this.#queue.size
   }
 
-  /** Whole seconds until what waits now is done. */
+  /** Whole seconds until what waits now is done, from 1 to 60. */
   get retryAfterS(): number {
-    return this.#drainRate.secondsToDrain(this.#queue.size)
+    return Math.min(Math.max(Math.ceil(this.#forecast.msUntilDone(this.#queue.size) / 1000), 1), 60)
+  }
+
+  /**
+   * Why a request of `items` would be refused at this moment: `draining`, `deadline_exceeded`, `queue_full`, or
+   * `deadline_unreachable` when the measured speed of the engine cannot meet the deadline. An idle engine refuses no
+   * deadline that has not passed, so that what was measured once is measured again.
+   */
+  refusal(items: number, deadline = Number.POSITIVE_INFINITY): ServeError | undefined {
+    const { clock, maxQueueSize, capacity } = this.#options
+    if (this.#draining) return new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 })
+    const msLeft = deadline - clock.now()
+    if (msLeft <= 0) return new ServeError('deadline_exceeded', 'the deadline passed before the request was queued')
+    if (items === 0) return undefined
+    if (this.#queue.size + items > maxQueueSize) {
+      return new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
+    }
+    const idle = this.#running < capacity() && this.#queue.size === 0
+    if (idle || this.#forecast.canMeet(msLeft, this.#queue.ahead(items) + items)) return undefined
+    const detail = 'the work ahead takes longer than the deadline allows'
+    return new ServeError('deadline_unreachable', detail, { retryAfterS: this.retryAfterS })
   }
 
   /**
    * Queues `inputs` as one request. Resolves once each has its answer; a failure of one item is its answer, not a
-   * rejection. Rejects with `queue_full`, `draining`, `deadline_exceeded` or `canceled` when nothing was accepted.
+   * rejection. Rejects with `canceled`, or as `refusal` says, when nothing was accepted.
    */
   async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
-    const { clock, maxQueueSize } = this.#options
-    if (this.#draining) throw new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 })
+    const { clock } = this.#options
     if (options.signal?.aborted) throw new ServeError('canceled', 'the client went away')
-    if (options.deadline !== undefined && options.deadline <= clock.now()) {
-      throw new ServeError('deadline_exceeded', 'the deadline passed before the request was queued')
-    }
     const identities = inputs.map((input) => this.#options.identify?.(input))
-    const fresh = this.#countFresh(key, identities)
-    if (this.#queue.size + fresh > maxQueueSize) {
-      throw new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
-    }
+    const refusal = this.refusal(this.#inFlight.countFresh(key, identities), options.deadline)
+    if (refusal) throw refusal
     const job = new Job<Output>(inputs.length, options, clock)
     const lane = this.#queue.lane(key)
     for (const [index, input] of inputs.entries()) {
       const identity = identities[index]
-      const twin = identity === undefined ? undefined : this.#inFlight.get(key)?.get(identity)
+      const twin = this.#inFlight.find(key, identity)
       const item = twin ?? lane.push(input, identity, clock.now())
       if (twin !== undefined) lane.join(twin)
-      else if (identity !== undefined) this.#remember(item, identity)
+      else this.#inFlight.add(item)
       item.waiters.push({ job, index })
       job.onAbandon(() => this.#abandon(item, job))
     }
@@ -115,36 +130,11 @@ export class Batcher<Key, Input, Output> {
     return this.#draining.promise
   }
 
-  /** Places in the queue that a request needs: inputs with no twin in flight, nor earlier in the request itself. */
-  #countFresh(key: Key, identities: (string | undefined)[]): number {
-    const twins = this.#inFlight.get(key)
-    const seen = new Set<string>()
-    let fresh = 0
-    for (const identity of identities) {
-      if (identity !== undefined && (twins?.has(identity) || seen.has(identity))) continue
-      if (identity !== undefined) seen.add(identity)
-      fresh++
-    }
-    return fresh
-  }
-
-  #remember(item: BatchItem<Key, Input, Output>, identity: string): void {
-    const twins = this.#inFlight.get(item.key) ?? new Map<string, BatchItem<Key, Input, Output>>()
-    this.#inFlight.set(item.key, twins.set(identity, item))
-  }
-
-  #forget(item: BatchItem<Key, Input, Output>): void {
-    if (item.identity === undefined) return
-    const twins = this.#inFlight.get(item.key)
-    twins?.delete(item.identity)
-    if (twins?.size === 0) this.#inFlight.delete(item.key)
-  }
-
   /** One request no longer waits for an item. When nobody else does, a queued item gives up its place. */
   #abandon(item: BatchItem<Key, Input, Output>, job: Job<Output>): void {
     item.waiters = item.waiters.filter((waiter) => waiter.job !== job)
     if (item.waiters.length > 0 || !this.#queue.remove(item)) return
-    this.#forget(item)
+    this.#inFlight.remove(item)
     if (this.#queue.size === 0) this.#stopHold?.()
   }
 
@@ -209,12 +199,13 @@ export class Batcher<Key, Input, Output> {
     if (first === undefined) return
     const { clock, run, onBatch } = this.#options
     const start = clock.now()
+    const end = this.#forecast.begin(items.length)
     try {
       const inputs = items.map((item) => item.input)
       const outputs = await run(first.key, inputs)
       if (outputs.length !== items.length) throw new Error(`${outputs.length} outputs for ${items.length} inputs`)
       const computeMs = clock.now() - start
-      this.#drainRate.record(items.length, start, clock.now())
+      end(true)
       onBatch?.({ key: first.key, size: items.length, computeMs, reason })
       for (const [i, item] of items.entries()) {
         const output = outputs[i] as Output
@@ -223,6 +214,7 @@ export class Batcher<Key, Input, Output> {
         })
       }
     } catch (thrown) {
+      end(false)
       const error = toServeError(thrown, 'inference_failed', 'the model failed on this input')
       if (error.code === 'engine_unavailable' && reason !== 'retry') {
         this.#retries.push(items)
@@ -244,13 +236,13 @@ export class Batcher<Key, Input, Output> {
     return items.filter((item) => {
       for (const { job } of [...item.waiters]) job.expireAt(now)
       if (item.waiters.length > 0) return true
-      this.#forget(item)
+      this.#inFlight.remove(item)
       return false
     })
   }
 
   #answer(item: BatchItem<Key, Input, Output>, answerTo: (job: Job<Output>) => Answer<Output> | ServeError): void {
-    this.#forget(item)
+    this.#inFlight.remove(item)
     const waiters = item.waiters
     item.waiters = []
     for (const { job, index } of waiters) job.settle(index, answerTo(job))

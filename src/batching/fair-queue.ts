@@ -43,6 +43,14 @@ export class FairQueue<Key, Input, Output> {
     return groups
   }
 
+  /** Items that will have left before the last of `items` from a new request does, if no other request comes. */
+  ahead(items: number): number {
+    let ahead = 0
+    for (const lane of this.#lanes) ahead += Math.min(lane.items.size, items)
+    // An item in several lanes leaves once.
+    return Math.min(ahead, this.size)
+  }
+
   /** A new request's lane; it joins the turns with its first item. */
   lane(key: Key): Lane<Key, Input, Output> {
     const lane: LaneItems<Key, Input, Output> = { key, items: new Set() }

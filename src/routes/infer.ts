@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ServeError } from '../errors.ts'
+import { type ErrorCode, REFUSAL_CODES, ServeError } from '../errors.ts'
 import { readBinaryTensor, readJsonTensor } from '../model/input/tensor.ts'
 import type { InputSpec } from '../model/manifest.ts'
 import type { Model, Prediction } from '../model/model.ts'
 import { clientSignal } from './client-signal.ts'
-import { requestTimeoutMs } from './deadline.ts'
+import { deadlineOf } from './deadline.ts'
 import type { RawInput } from './inputs/raw-input.ts'
 import { readInputs } from './inputs/read-inputs.ts'
 import type { Services, StageTimings } from './services.ts'
@@ -26,18 +26,11 @@ export interface InferOptions {
 }
 
 /** Failures that are not one input's own: with these the request fails, whether or not it asked for partial results. */
-const WHOLE_REQUEST = new Set([
-  'queue_full',
-  'starting',
-  'draining',
-  'engine_unavailable',
-  'deadline_exceeded',
-  'canceled',
-])
+const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled'])
 
 /**
  * What every inference protocol does: read the inputs, decode them, ask the model, keep the order. The deadline is
- * checked before and after decoding; from there on the model keeps it.
+ * checked before and after decoding; from there on the model keeps it. Nothing is decoded that would be refused.
  */
 export async function infer(
   request: FastifyRequest,
@@ -49,9 +42,11 @@ export async function infer(
   if (services.readiness() === 'starting')
     throw new ServeError('starting', 'the model is being loaded', { retryAfterS: 1 })
   const model = services.models.get(options.model, options.version)
-  const deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
+  const deadline = deadlineOf(request, limits)
   assertInTime(services, deadline)
   const raw = await readInputs(request, model.manifest.input, limits)
+  const refused = services.refusal(raw.length, deadline)
+  if (refused) throw refused
   const decodeStart = clock.now()
   const inputs = await Promise.all(raw.map((input) => decode(input, model.manifest.input, services)))
   const decodeMs = clock.now() - decodeStart

@@ -1,8 +1,9 @@
 import type { Clock } from '../batching/clock.ts'
-import type { ErrorCode } from '../errors.ts'
+import type { ErrorCode, ServeError } from '../errors.ts'
 import type { OpenedInfo } from '../model/engines/protocol.ts'
 import type { ImageDecoder } from '../model/input/image-decoder.ts'
 import type { ModelCatalog } from '../model/model-catalog.ts'
+import type { BodyMeter } from './inputs/body-budget.ts'
 
 /** What `server/` keeps for each request. */
 declare module 'fastify' {
@@ -11,6 +12,8 @@ declare module 'fastify' {
     arrivedAt: number
     /** Set when the request failed; for the log and the metrics. */
     errorCode: ErrorCode | undefined
+    /** Set where the length of the body was not announced: whoever reads it counts. */
+    bodyMeter: BodyMeter | undefined
   }
 }
 
@@ -27,6 +30,8 @@ export interface StageTimings {
 export interface Limits {
   /** Bytes of one request body, and of one file in it. */
   maxBodyBytes: number
+  /** Bytes of all request bodies that are held at once. */
+  maxPendingBytes: number
   maxInputs: number
   requestTimeoutMs: number
 }
@@ -38,6 +43,8 @@ export interface Services {
   images: Pick<ImageDecoder, 'decode'>
   limits: Limits
   readiness: () => Readiness
+  /** Why so many inputs with that deadline would be refused now, or undefined; asked before work is put into them. */
+  refusal: (inputs: number, deadline: number) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined
   observeStages: (timings: StageTimings) => void

@@ -10,10 +10,14 @@ import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
 import type { Services } from '../routes/services.ts'
 import { answerClientError } from './client-error.ts'
+import type { LoadReport } from './load-report.ts'
 import type { Metrics } from './metrics.ts'
+import { admission, type PressureLimits } from './plugins/admission.ts'
+import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
+import { reportLoad } from './plugins/report-load.ts'
 import { requestContext } from './plugins/request-context.ts'
 import { sendProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
@@ -26,11 +30,17 @@ export interface AppOptions {
   metrics: Metrics
   /** Empty: no key is needed. */
   apiKeys: string[]
+  pressure: PressureLimits
+  /** HTTP status of refusals for overload. */
+  overloadStatus: 429 | 503
+  /** Puts a load report on inference answers. */
+  loadReport?: { report: LoadReport; format: 'text' | 'json' } | undefined
   logger: FastifyBaseLogger
 }
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
-export async function buildApp({ services, metrics, apiKeys, logger }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { services, metrics, apiKeys, logger, pressure, overloadStatus, loadReport } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -41,6 +51,8 @@ export async function buildApp({ services, metrics, apiKeys, logger }: AppOption
     http: { headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs) },
     clientErrorHandler: answerClientError,
     frameworkErrors: sendProblem,
+    // A request that comes while the server closes is answered like any other.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 128 },
     // strictTypes off: the multipart schema has no type, since its body never reaches the validator.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strictTypes: false } },
@@ -50,8 +62,10 @@ export async function buildApp({ services, metrics, apiKeys, logger }: AppOption
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
 
+  app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })
   await app.register(methodNotAllowed)
+  await app.register(bodyLimits, { limits })
   await app.register(bodyParsers, { limits })
   await app.register(accepts)
   await app.register(openapi)
@@ -61,6 +75,8 @@ export async function buildApp({ services, metrics, apiKeys, logger }: AppOption
   await app.register(async (secured) => {
     if (apiKeys.length > 0) await requireApiKey(secured, apiKeys)
     await secured.register(info(services))
+    if (loadReport) await secured.register(reportLoad, loadReport)
+    await secured.register(admission, { services, pressure })
     await secured.register(classify(services))
     await secured.register(embed(services))
   })

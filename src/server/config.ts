@@ -131,6 +131,11 @@ export const OPTIONS = {
     1,
     1_000_000,
   ),
+  OVERLOAD_STATUS: choice(['503', '429'], {
+    default: '503',
+    unit: 'HTTP status',
+    effect: 'Of refusals for overload: a full queue, a deadline that cannot be met, a server short of time or memory.',
+  }),
   REQUEST_TIMEOUT_MS: count(
     {
       default: 30_000,
@@ -145,6 +150,15 @@ export const OPTIONS = {
     { default: 16 * MIB, unit: 'bytes', effect: 'A larger request body, or one file in it, is refused with 413.' },
     1024,
     2 ** 31,
+  ),
+  MAX_PENDING_BYTES: count(
+    {
+      default: 256 * MIB,
+      unit: 'bytes',
+      effect: 'Request bodies held at once, all together; one more is refused as overload. At least MAX_BODY_BYTES.',
+    },
+    1024,
+    2 ** 40,
   ),
   MAX_INPUTS_PER_REQUEST: count(
     { default: 256, unit: 'inputs', effect: 'A request with more is refused with 413; at most MAX_QUEUE_SIZE.' },
@@ -161,6 +175,32 @@ export const OPTIONS = {
     1,
     3600,
   ),
+
+  MAX_EVENT_LOOP_DELAY_MS: count(
+    {
+      default: 500,
+      unit: 'ms',
+      effect:
+        'While the event loop is later than this, on average over a second, inference is refused as overload; 0 never refuses.',
+    },
+    0,
+    60_000,
+  ),
+  MAX_RSS_BYTES: count(
+    {
+      default: 0,
+      unit: 'bytes',
+      effect:
+        'While the HTTP process holds more memory, without the engine process, inference is refused as overload; 0 never refuses.',
+    },
+    0,
+    2 ** 50,
+  ),
+  LOAD_REPORT: choice(['text', 'json', 'off'], {
+    default: 'text',
+    unit: 'format',
+    effect: 'Of the ORCA load report in the header `endpoint-load-metrics` of inference answers.',
+  }),
 
   DRAIN_DELAY_MS: count(
     {
@@ -182,8 +222,9 @@ const Schema = Type.Object(OPTIONS)
 
 export type Config = Omit<
   Static<typeof Schema>,
-  'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL' | 'CUDA_VISIBLE_DEVICES'
+  'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL' | 'OVERLOAD_STATUS' | 'CUDA_VISIBLE_DEVICES'
 > & {
+  OVERLOAD_STATUS: 429 | 503
   API_KEYS: string[]
   /** Ascending. */
   ALLOWED_BATCH_SIZES: number[]
@@ -203,6 +244,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ...values,
     MODEL_REPOSITORY: resolve(PACKAGE_ROOT, values.MODEL_REPOSITORY),
     TENSORFLOW_DIR: resolve(PACKAGE_ROOT, values.TENSORFLOW_DIR),
+    OVERLOAD_STATUS: values.OVERLOAD_STATUS === '429' ? 429 : 503,
     API_KEYS: list(values.API_KEYS),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
@@ -211,6 +253,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
     throw new ConfigError(
       `MAX_INPUTS_PER_REQUEST is ${config.MAX_INPUTS_PER_REQUEST}: must be at most MAX_QUEUE_SIZE (${config.MAX_QUEUE_SIZE})`,
+    )
+  }
+  if (config.MAX_PENDING_BYTES < config.MAX_BODY_BYTES) {
+    throw new ConfigError(
+      `MAX_PENDING_BYTES is ${config.MAX_PENDING_BYTES}: must be at least MAX_BODY_BYTES (${config.MAX_BODY_BYTES})`,
     )
   }
   return config

@@ -1,9 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { REFUSAL_CODES } from '../errors.ts'
 import { AUTO_ORDER } from '../model/engines/engine.ts'
 import type { StageTimings } from '../routes/services.ts'
 
 /** Seconds: from half a millisecond, a small batch on a fast engine, to the default request timeout. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const REFUSALS = new Set<string>(REFUSAL_CODES)
 const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 export interface Sources {
@@ -17,6 +19,7 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #requests: Counter<'route' | 'method' | 'status'>
   readonly #errors: Counter<'code'>
+  readonly #refusals: Counter<'reason'>
   readonly #stages: Record<'request' | 'decode' | 'queue' | 'compute', Histogram>
   readonly #batchSize: Histogram
   readonly #batches: Counter<'engine' | 'reason'>
@@ -34,6 +37,12 @@ export class Metrics {
       name: 'resnet_request_errors_total',
       help: 'Requests that failed, by error code.',
       labelNames: ['code'],
+      registers,
+    })
+    this.#refusals = new Counter({
+      name: 'resnet_refusals_total',
+      help: 'Inference requests refused with Retry-After, by error code.',
+      labelNames: ['reason'],
       registers,
     })
     const duration = (stage: string, help: string): Histogram =>
@@ -60,13 +69,16 @@ export class Metrics {
     this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', sources.engineRestarts)
     this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(sources.engineReady()))
     // Series exist before the first event, so that rate() over a fresh replica is 0 and not absent.
+    for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
     for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)
   }
 
   observeRequest(route: string, method: string, status: number, seconds: number, errorCode: string | undefined): void {
     this.#requests.inc({ route, method, status })
     if (errorCode !== undefined) this.#errors.inc({ code: errorCode })
-    if (method === 'POST') this.#stages.request.observe(seconds)
+    if (method !== 'POST') return
+    this.#stages.request.observe(seconds)
+    if (errorCode !== undefined && REFUSALS.has(errorCode)) this.#refusals.inc({ reason: errorCode })
   }
 
   observeStages({ decodeMs, queueMs, computeMs }: StageTimings): void {

@@ -1,5 +1,12 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorCode, ServeError } from '../errors.ts'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type ErrorCode, OVERLOAD_CODES, ServeError } from '../errors.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** HTTP status of refusals for overload. */
+    overloadStatus: 429 | 503
+  }
+}
 
 /** Every code's HTTP status and title. Exhaustive by type: a new code does not compile until it stands here. */
 export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
@@ -21,6 +28,8 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   unsupported_content_encoding: { status: 415, title: 'Unsupported content encoding' },
   undecodable_image: { status: 422, title: 'Undecodable image' },
   queue_full: { status: 503, title: 'Queue full' },
+  deadline_unreachable: { status: 503, title: 'Deadline cannot be met' },
+  overloaded: { status: 503, title: 'Overloaded' },
   starting: { status: 503, title: 'Starting' },
   draining: { status: 503, title: 'Shutting down' },
   engine_unavailable: { status: 503, title: 'Engine unavailable' },
@@ -39,6 +48,13 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'missing_input',
   FST_ERR_NOT_FOUND: 'not_found',
   FST_ERR_BAD_URL: 'not_found',
+}
+
+const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
+
+/** What the code is answered with on this server. */
+export function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
+  return OVERLOAD.has(code) ? overloadStatus : PROBLEMS[code].status
 }
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -67,10 +83,11 @@ export function asServeError(error: unknown): ServeError {
 /** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const failure = asServeError(error)
-  const { status, title } = PROBLEMS[failure.code]
+  const status = statusOf(failure.code, request.server)
+  const { title } = PROBLEMS[failure.code]
   if (status >= 500 && status !== 503 && status !== 504)
     request.log.error({ err: failure.cause ?? failure }, failure.message)
-  if (status === 503) reply.header('retry-after', failure.retryAfterS ?? 1)
+  if (status === 503 || status === 429) reply.header('retry-after', failure.retryAfterS ?? 1)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   request.errorCode = failure.code
   return reply

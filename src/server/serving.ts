@@ -1,5 +1,6 @@
+import { availableParallelism, totalmem } from 'node:os'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { systemClock } from '../batching/clock.ts'
+import { type Clock, systemClock } from '../batching/clock.ts'
 import { BatchedModel, createModelBatcher } from '../model/batched-model.ts'
 import { EngineModel } from '../model/engine-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
@@ -11,6 +12,7 @@ import { readRepository } from '../model/repository.ts'
 import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
+import { LoadReport } from './load-report.ts'
 import { Metrics } from './metrics.ts'
 
 /** The server put together, and its order of life: `start`, then `beginDraining`, then `stop`. */
@@ -68,8 +70,17 @@ export async function createServing(
     maxQueueSize: config.MAX_QUEUE_SIZE,
     capacity: () => engine.capacity,
     clock,
-    onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
+    onBatch: ({ size, reason, computeMs }) => {
+      metrics.observeBatch(engine.info?.engine ?? 'none', size, reason)
+      loadReport.countBatch(computeMs)
+    },
   })
+  const images = new ImageDecoder({
+    maxPixels: config.MAX_IMAGE_PIXELS,
+    timeoutS: config.DECODE_TIMEOUT_S,
+    maxPending: config.MAX_QUEUE_SIZE,
+  })
+  const loadReport = createLoadReport(clock, () => batcher.queueDepth / config.MAX_QUEUE_SIZE)
   const metrics = new Metrics({
     queueDepth: () => batcher.queueDepth,
     engineRestarts: () => engine.restarts,
@@ -86,23 +97,25 @@ export async function createServing(
     services: {
       clock,
       models,
-      images: new ImageDecoder({
-        maxPixels: config.MAX_IMAGE_PIXELS,
-        timeoutS: config.DECODE_TIMEOUT_S,
-        maxPending: config.MAX_QUEUE_SIZE,
-      }),
+      images,
       limits: {
         maxBodyBytes: config.MAX_BODY_BYTES,
+        maxPendingBytes: config.MAX_PENDING_BYTES,
         maxInputs: config.MAX_INPUTS_PER_REQUEST,
         requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
       },
       readiness,
+      // Pictures being decoded will want places in the queue as well.
+      refusal: (inputs, deadline) => batcher.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
       observeStages: (timings) => metrics.observeStages(timings),
       metrics: () => metrics.expose(),
     },
     metrics,
     apiKeys: config.API_KEYS,
+    pressure: { maxEventLoopDelayMs: config.MAX_EVENT_LOOP_DELAY_MS, maxRssBytes: config.MAX_RSS_BYTES },
+    overloadStatus: config.OVERLOAD_STATUS,
+    loadReport: config.LOAD_REPORT === 'off' ? undefined : { report: loadReport, format: config.LOAD_REPORT },
     logger,
   })
 
@@ -146,4 +159,18 @@ export async function createServing(
       await engine.stop()
     },
   }
+}
+
+function createLoadReport(clock: Clock, queue: () => number): LoadReport {
+  return new LoadReport({
+    clock,
+    cpuMs: () => {
+      const { user, system } = process.cpuUsage()
+      return (user + system) / 1000
+    },
+    cores: availableParallelism(),
+    // Where nothing limits the process, the limit reads as 0 or as more than there is.
+    memory: () => process.memoryUsage.rss() / Math.min(process.constrainedMemory() || totalmem(), totalmem()),
+    queue,
+  })
 }

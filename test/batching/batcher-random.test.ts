@@ -156,6 +156,10 @@ function objection(
     (item.code === 'inference_failed' && failedAlone.has(name)) ||
     (item.code === 'engine_unavailable' && lostWithEngine.has(name)) ||
     (item.code === 'deadline_exceeded' && told !== undefined && deadline <= told.at) ||
+    (item.code === 'deadline_unreachable' &&
+      told !== undefined &&
+      told.at < deadline &&
+      deadline < Number.POSITIVE_INFINITY) ||
     (item.code === 'canceled' && controller.signal.aborted)
   return justified ? undefined : `${name} was told ${item.code} for no reason`
 }

@@ -128,3 +128,7 @@ export function watch(submission: Promise<(Answer<string> | ServeError)[]>): Wat
 
 /** For the batcher's `identify`: an input is its own identity. */
 export const bySelf = (input: string): string => input
+
+/** As many inputs, named by a prefix: a0, a1, ... */
+export const many = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i}`)

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/batching/clock.ts'
 import { ImageDecoder } from '../../src/model/input/image-decoder.ts'
 import { ModelCatalog } from '../../src/model/model-catalog.ts'
 import type { Services } from '../../src/routes/services.ts'
-import { buildApp } from '../../src/server/app.ts'
+import { type AppOptions, buildApp } from '../../src/server/app.ts'
 import { Metrics } from '../../src/server/metrics.ts'
 import { FakeModel } from './fake-model.ts'
 
@@ -12,6 +12,7 @@ export interface BuildOptions {
   services?: Partial<Services>
   models?: FakeModel[]
   apiKeys?: string[]
+  app?: Partial<AppOptions>
   /** Receives the log, a line each. */
   log?: string[]
 }
@@ -26,8 +27,9 @@ export async function build(options: BuildOptions = {}) {
     clock: systemClock,
     models,
     images: new ImageDecoder({ maxPixels: 1_000_000, timeoutS: 10, maxPending: 100 }),
-    limits: { maxBodyBytes: 100_000, maxInputs: 8, requestTimeoutMs: 10_000 },
+    limits: { maxBodyBytes: 100_000, maxPendingBytes: 1_000_000, maxInputs: 8, requestTimeoutMs: 10_000 },
     readiness: () => 'ready',
+    refusal: () => undefined,
     engine: () => ({ engine: 'onnx', details: { version: '0' }, passedOver: [{ engine: 'cuda', reason: 'no GPU' }] }),
     observeStages: (timings) => metrics.observeStages(timings),
     metrics: () => metrics.expose(),
@@ -37,7 +39,15 @@ export async function build(options: BuildOptions = {}) {
   const logger = lines
     ? pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
     : pino({ level: 'silent' })
-  const app = await buildApp({ services, metrics, apiKeys: options.apiKeys ?? [], logger })
+  const app = await buildApp({
+    services,
+    metrics,
+    apiKeys: options.apiKeys ?? [],
+    pressure: { maxEventLoopDelayMs: 0, maxRssBytes: 0 },
+    overloadStatus: 503,
+    logger,
+    ...options.app,
+  })
   await app.ready()
   onTestFinished(() => app.close())
   return { app, model, services }

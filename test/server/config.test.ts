@@ -28,6 +28,8 @@ describe('loadConfig', () => {
     ['ALLOWED_BATCH_SIZES', '1,x'],
     ['ALLOWED_BATCH_SIZES', '1,64'],
     ['MAX_INPUTS_PER_REQUEST', '2000'],
+    ['MAX_PENDING_BYTES', '2048'],
+    ['OVERLOAD_STATUS', '500'],
   ])('names the option in its refusal: %s=%s', (option, value) => {
     expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
   })

@@ -298,6 +298,22 @@ const ROWS: Row[] = [
     headers: { 'retry-after': '7' },
   },
   {
+    name: 'a deadline that cannot be met',
+    send: tensor(good),
+    status: 503,
+    code: 'deadline_unreachable',
+    options: failing('deadline_unreachable', 3),
+    headers: { 'retry-after': '3' },
+  },
+  {
+    name: 'an overloaded server',
+    send: tensor(good),
+    status: 503,
+    code: 'overloaded',
+    options: failing('overloaded'),
+    headers: { 'retry-after': '1' },
+  },
+  {
     name: 'a server that is starting',
     send: tensor(good),
     status: 503,

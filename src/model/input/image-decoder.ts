@@ -44,6 +44,11 @@ export class ImageDecoder {
     configureSharp()
   }
 
+  /** Pictures being decoded, or waiting for a thread. */
+  get pending(): number {
+    return this.#pending
+  }
+
   /**
    * PNG, JPEG or WebP bytes to `[1, height, width]`, normalised with the model's mean and std. Throws
    * `unsupported_image_format`, `undecodable_image`, `image_too_large` or `queue_full`.

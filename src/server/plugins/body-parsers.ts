@@ -1,7 +1,6 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { ServeError } from '../../errors.ts'
 import { parseJson } from '../../routes/inputs/json.ts'
 import { IMAGE_TYPES } from '../../routes/inputs/read-inputs.ts'
 import type { Limits } from '../../routes/services.ts'
@@ -32,15 +31,5 @@ export const bodyParsers = fp(async (app: FastifyInstance, { limits }: { limits:
       fieldSize: MAX_FIELD_BYTES,
       headerPairs: MAX_PART_HEADERS,
     },
-  })
-  app.addHook('onRequest', async (request) => {
-    const encoding = request.headers['content-encoding']
-    if (encoding !== undefined && encoding !== 'identity') {
-      throw new ServeError('unsupported_content_encoding', 'send the body without Content-Encoding')
-    }
-    // The parser's own limit does not see multipart bodies.
-    if (Number(request.headers['content-length'] ?? 0) > limits.maxBodyBytes) {
-      throw new ServeError('payload_too_large', `the body is larger than ${limits.maxBodyBytes} bytes`)
-    }
   })
 })

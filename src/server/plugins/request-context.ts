@@ -17,8 +17,14 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
   app.addHook('onRequest', async (request, reply) => {
     request.arrivedAt = clock.now()
     reply.header('x-request-id', request.id)
+  })
+  app.addHook('onSend', (request, reply, payload, done) => {
     // Clients move to another replica with their next request instead of meeting a closed socket.
     if (readiness() === 'draining') reply.header('connection', 'close')
+    // Fastify closes after a body that it could not parse. That resets the connection while the client still sends, and
+    // the answer is lost; Node reads the rest and drops it, so the connection can stay.
+    else if (request.errorCode !== undefined) reply.removeHeader('connection')
+    done(null, payload)
   })
   app.addHook('onResponse', async (request, reply) => {
     const durationMs = clock.now() - request.arrivedAt

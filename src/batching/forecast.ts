@@ -1,0 +1,61 @@
+import type { Clock } from './clock.ts'
+import { ServiceTime } from './service-time.ts'
+
+/**
+ * Share of the time left that a forecast may fill. Under overload every request is admitted at this limit, and one that
+ * turns out late has cost the engine an answer that nobody reads.
+ */
+const MARGIN = 0.9
+
+interface ForecastOptions {
+  maxBatchSize: number
+  /** Batches with the engine at once; what it has while it restarts says nothing, and counts as one. */
+  capacity: () => number
+  clock: Clock
+}
+
+/** When queued work will be done, from the batches that run and the time that recent ones took. */
+export class Forecast {
+  readonly #options: ForecastOptions
+  readonly #serviceTime = new ServiceTime()
+  /** Expected end of each batch that runs, on the clock's scale. */
+  readonly #expectedEnds = new Set<{ at: number }>()
+
+  constructor(options: ForecastOptions) {
+    this.#options = options
+  }
+
+  /** A batch of `items` starts now. The function returned is called when it ends; only one that succeeded is measured. */
+  begin(items: number): (succeeded: boolean) => void {
+    const { clock } = this.#options
+    const start = clock.now()
+    const expected = { at: start + this.#serviceTime.estimate(items) }
+    this.#expectedEnds.add(expected)
+    return (succeeded) => {
+      this.#expectedEnds.delete(expected)
+      if (succeeded) this.#serviceTime.record(items, clock.now() - start)
+    }
+  }
+
+  /** Milliseconds until the last of `items` waiting ones has its answer; 0 while nothing has been measured. */
+  msUntilDone(items: number): number {
+    const { maxBatchSize } = this.#options
+    const rounds = Math.ceil(Math.ceil(items / maxBatchSize) / this.#capacity)
+    return this.#msUntilFree() + rounds * this.#serviceTime.estimate(Math.min(items, maxBatchSize))
+  }
+
+  /** Whether the last of `items` waiting ones will have its answer within `ms`; true while nothing has been measured. */
+  canMeet(ms: number, items: number): boolean {
+    return ms === Number.POSITIVE_INFINITY || this.msUntilDone(items) <= MARGIN * ms
+  }
+
+  get #capacity(): number {
+    return Math.max(1, this.#options.capacity())
+  }
+
+  #msUntilFree(): number {
+    if (this.#expectedEnds.size < this.#capacity) return 0
+    const first = Math.min(...[...this.#expectedEnds].map(({ at }) => at))
+    return Math.max(0, first - this.#options.clock.now())
+  }
+}

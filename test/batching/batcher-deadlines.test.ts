@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import { settle } from '../helpers/fake-clock.ts'
+import { bySelf, many, setUp, watch } from './fake-engine.ts'
+
+describe('deadlines', () => {
+  it('refuse a request at admission when they have passed', async () => {
+    const { engine, batcher, clock } = setUp()
+    await clock.advance(50)
+    for (const deadline of [49, 50]) {
+      const result = watch(batcher.submit('k', ['a'], { deadline }))
+      await settle()
+      expect(result.refusal?.code).toBe('deadline_exceeded')
+    }
+    expect(engine.seen).toEqual([])
+    expect(batcher.queueDepth).toBe(0)
+  })
+
+  it('answer what waits as soon as they pass, also while a long batch runs', async () => {
+    const { engine, batcher, clock } = setUp()
+    batcher.submit('k', ['long'])
+    const result = watch(batcher.submit('k', ['a'], { deadline: 20 }))
+    await clock.advance(19)
+    expect(result.outcomes).toBeUndefined()
+    await clock.advance(1)
+    expect(result.outcomes).toEqual(['deadline_exceeded'])
+    expect(batcher.queueDepth).toBe(0)
+    expect(engine.running).toHaveLength(1)
+  })
+
+  it('keep expired items from the engine', async () => {
+    const { engine, batcher, clock, observed } = setUp()
+    batcher.submit('k', ['long'])
+    const results = [20, 40, 20].map((deadline, i) => watch(batcher.submit('k', [`${i}`], { deadline })))
+    await clock.advance(30)
+    await engine.finishAll()
+    expect(engine.seen).toEqual([['long'], ['1']])
+    expect(results.map(({ outcomes }) => outcomes?.[0])).toEqual(['deadline_exceeded', 'k:1', 'deadline_exceeded'])
+    expect(observed.map(({ size }) => size)).toEqual([1, 1])
+  })
+
+  it('are checked when the batch forms, even if their timers are late', async () => {
+    const { engine, batcher, clock } = setUp()
+    batcher.submit('k', ['long'])
+    const late = watch(batcher.submit('k', ['late'], { deadline: 20 }))
+    const timely = watch(batcher.submit('k', ['timely'], { deadline: 200 }))
+    clock.stall(100)
+    await engine.finish()
+    expect(late.outcomes).toEqual(['deadline_exceeded'])
+    expect(engine.seen[1]).toEqual(['timely'])
+    await engine.finish()
+    expect(timely.outcomes).toEqual(['k:timely'])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('take a batch of expired items out without running anything', async () => {
+    const { engine, batcher, clock } = setUp()
+    batcher.submit('k', ['long'])
+    const late = watch(batcher.submit('k', many('late', 3), { deadline: 20 }))
+    batcher.submit('other', ['b'])
+    clock.stall(100)
+    await engine.finish()
+    expect(late.outcomes).toEqual(['deadline_exceeded', 'deadline_exceeded', 'deadline_exceeded'])
+    expect(engine.seen).toEqual([['long'], ['b']])
+  })
+
+  it('leave nothing behind for later requests to join', async () => {
+    const { engine, batcher, clock } = setUp({ identify: bySelf })
+    batcher.submit('k', ['long'])
+    batcher.submit('k', ['timer'], { deadline: 20 })
+    batcher.submit('k', ['late timer'], { deadline: 40 })
+    await clock.advance(30)
+    clock.stall(100)
+    await engine.finish()
+    const result = watch(batcher.submit('k', ['timer', 'late timer']))
+    await engine.finishAll()
+    expect(result.outcomes).toEqual(['k:timer', 'k:late timer'])
+  })
+
+  it('are checked again when a failed batch is retried', async () => {
+    const { engine, batcher, clock } = setUp()
+    batcher.submit('k', ['busy'])
+    const late = watch(batcher.submit('k', ['late'], { deadline: 20 }))
+    const timely = watch(batcher.submit('k', ['timely']))
+    await engine.finish()
+    clock.stall(100)
+    await engine.fail(new Error('poison'))
+    expect(late.outcomes).toEqual(['deadline_exceeded'])
+    await engine.finishAll()
+    expect(timely.outcomes).toEqual(['k:timely'])
+    expect(engine.seen).toEqual([['busy'], ['late', 'timely'], ['timely']])
+  })
+
+  it('answer an item that is being computed, whose output is then dropped', async () => {
+    const { engine, batcher, clock } = setUp()
+    const result = watch(batcher.submit('k', ['a'], { deadline: 20 }))
+    await clock.advance(20)
+    expect(result.outcomes).toEqual(['deadline_exceeded'])
+    await engine.finish()
+    expect(result.outcomes).toEqual(['deadline_exceeded'])
+  })
+
+  it('leave the items answered before them alone', async () => {
+    const { engine, batcher, clock } = setUp({ maxBatchSize: 1 })
+    const result = watch(batcher.submit('k', ['a', 'b'], { deadline: 20 }))
+    await engine.finish()
+    await clock.advance(20)
+    expect(result.outcomes).toEqual(['k:a', 'deadline_exceeded'])
+  })
+
+  it('of one request do not end another that waits for the same input', async () => {
+    const { engine, batcher, clock } = setUp({ identify: bySelf })
+    batcher.submit('k', ['long'])
+    const short = watch(batcher.submit('k', ['same'], { deadline: 20 }))
+    const patient = watch(batcher.submit('k', ['same'], { deadline: 200 }))
+    await clock.advance(30)
+    await engine.finishAll()
+    expect(short.outcomes).toEqual(['deadline_exceeded'])
+    expect(patient.outcomes).toEqual(['k:same'])
+    expect(engine.seen).toEqual([['long'], ['same']])
+  })
+})

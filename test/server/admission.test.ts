@@ -1,0 +1,112 @@
+import request from 'supertest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type ErrorCode, OVERLOAD_CODES, REFUSAL_CODES, ServeError } from '../../src/errors.ts'
+import { type BuildOptions, build } from '../helpers/build.ts'
+import { FakeModel } from '../helpers/fake-model.ts'
+import { keepAliveClient } from '../helpers/keep-alive.ts'
+import { floats, greyPng } from '../helpers/pictures.ts'
+
+const TENSORS = 'application/octet-stream'
+const good = floats(1, 2, 3, 4, 5, 6)
+
+const full = (): ServeError => new ServeError('queue_full', 'the queue is full', { retryAfterS: 7 })
+
+describe('work that would be refused', () => {
+  it('is refused before its body is read, on a connection that can be used again', async () => {
+    let refused: ServeError | undefined = full()
+    const { app, model } = await build({ services: { refusal: () => refused } })
+    const post = await keepAliveClient(app)
+    // Too many bytes for anything to be answered but the refusal, were they parsed.
+    const answer = await post('/classify', TENSORS, Buffer.alloc(99_999))
+    expect([answer.status, answer.code, answer.headers.get('retry-after')]).toEqual([503, 'queue_full', '7'])
+    refused = undefined
+    expect((await post('/classify', TENSORS, good)).status).toBe(200)
+    expect(model.calls).toHaveLength(1)
+  })
+
+  it('is refused before it is decoded, when the queue has filled meanwhile', async () => {
+    const decode = vi.fn()
+    const refusal = vi.fn().mockReturnValueOnce(undefined).mockReturnValue(full())
+    const { app } = await build({ services: { refusal, images: { decode } } })
+    const answer = await request(app.server)
+      .post('/classify')
+      .attach('a', await greyPng(1), 'a.png')
+      .attach('b', await greyPng(2), 'b.png')
+    expect([answer.status, answer.body.code]).toEqual([503, 'queue_full'])
+    expect(decode).not.toHaveBeenCalled()
+    expect(refusal.mock.calls.map(([inputs]) => inputs)).toEqual([1, 2])
+  })
+
+  it('is judged by the deadline that the client sent', async () => {
+    const refusal = vi.fn()
+    const { app, services } = await build({ services: { refusal } })
+    await request(app.server).post('/classify').set('x-request-timeout-ms', '250').type(TENSORS).send(good)
+    const [, deadline] = refusal.mock.calls[0] as [number, number]
+    expect(deadline - services.clock.now()).toBeLessThanOrEqual(250)
+  })
+})
+
+describe('a refusal', () => {
+  const refusing = (code: ErrorCode, options: BuildOptions = {}) => {
+    const model = new FakeModel()
+    model.respond = async () => {
+      throw new ServeError(code, 'acted out')
+    }
+    return build({ models: [model], ...options })
+  }
+
+  it.each([...REFUSAL_CODES])('%s carries Retry-After, and is counted once for each that is sent', async (code) => {
+    const { app } = await refusing(code)
+    const agent = request(app.server)
+    for (let i = 0; i < 3; i++) {
+      const { headers, status } = await agent.post('/embed').type(TENSORS).send(good)
+      expect([status, headers['retry-after']]).toEqual([503, '1'])
+    }
+    const { text } = await agent.get('/metrics')
+    expect(text).toContain(`resnet_refusals_total{reason="${code}"} 3`)
+  })
+
+  it.each([...OVERLOAD_CODES])('%s is 429 where that is asked for', async (code) => {
+    const { app } = await refusing(code, { app: { overloadStatus: 429 } })
+    const { body, headers, status } = await request(app.server).post('/embed').type(TENSORS).send(good)
+    expect([status, body.status, body.code, headers['retry-after']]).toEqual([429, 429, code, '1'])
+  })
+
+  it.each(['draining', 'engine_unavailable'] as const)('%s is 503 in any case', async (code) => {
+    const { app } = await refusing(code, { app: { overloadStatus: 429 } })
+    expect((await request(app.server).post('/embed').type(TENSORS).send(good)).status).toBe(503)
+  })
+
+  it('is not counted when a balancer asks for readiness', async () => {
+    const { app } = await build({ services: { readiness: () => 'starting' } })
+    await request(app.server).get('/readyz')
+    const { text } = await request(app.server).get('/metrics')
+    expect(text).toContain('resnet_refusals_total{reason="starting"} 0')
+  })
+})
+
+describe('a process short of memory or time', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** Under-pressure measures once a second. */
+  async function pressed(pressure: { maxEventLoopDelayMs: number; maxRssBytes: number }) {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { app } = await build({ app: { pressure } })
+    await vi.advanceTimersByTimeAsync(1000)
+    vi.useRealTimers()
+    return request(app.server)
+  }
+
+  it.each([
+    ['memory', { maxRssBytes: 1, maxEventLoopDelayMs: 0 }],
+    ['time', { maxRssBytes: 0, maxEventLoopDelayMs: Number.MIN_VALUE }],
+  ])('refuses inference for want of %s, and answers health checks', async (what, pressure) => {
+    const agent = await pressed(pressure)
+    const { status, body, headers } = await agent.post('/classify').type(TENSORS).send(good)
+    expect([status, body.code, headers['retry-after']]).toEqual([503, 'overloaded', '1'])
+    expect(body.detail).toContain(what)
+    for (const path of ['/livez', '/readyz', '/metrics']) expect((await agent.get(path)).status).toBe(200)
+  })
+})
