@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { REFUSAL_CODES } from '../errors.ts'
 import { AUTO_ORDER } from '../model/engines/engine.ts'
+import type { Vitals } from '../model/engines/protocol.ts'
 import type { StageTimings } from '../routes/services.ts'
 
 /** Seconds: from half a millisecond, a small batch on a fast engine, to the default request timeout. */
@@ -12,6 +13,7 @@ export interface Sources {
   queueDepth: () => number
   engineRestarts: () => number
   engineReady: () => boolean
+  engineVitals: () => Vitals
 }
 
 /** All series of the server, in a registry of its own. Histograms rather than summaries: they add up over replicas. */
@@ -61,13 +63,19 @@ export class Metrics {
     })
     this.#batches = new Counter({
       name: 'resnet_batches_total',
-      help: 'Batches computed, by engine and by why they left: full, timeout, or idle (the engine was free).',
+      help: 'Batches computed, by engine and by why they left: full, timeout, idle (the engine was free) or retry.',
       labelNames: ['engine', 'reason'],
       registers,
     })
     this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', sources.queueDepth)
     this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', sources.engineRestarts)
     this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(sources.engineReady()))
+    this.#gauge('resnet_engine_resident_memory_bytes', 'Resident memory of the engine processes.', () => {
+      return sources.engineVitals().residentBytes
+    })
+    this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
+      return sources.engineVitals().liveTensors ?? 0
+    })
     // Series exist before the first event, so that rate() over a fresh replica is 0 and not absent.
     for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
     for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)

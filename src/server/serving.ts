@@ -85,6 +85,7 @@ export async function createServing(
     queueDepth: () => batcher.queueDepth,
     engineRestarts: () => engine.restarts,
     engineReady: () => engine.state === 'ready',
+    engineVitals: () => engine.vitals,
   })
   const models = new ModelCatalog(config.DEFAULT_MODEL)
 

@@ -22,7 +22,12 @@ export async function build(options: BuildOptions = {}) {
   const model = options.models?.[0] ?? new FakeModel()
   const models = new ModelCatalog()
   for (const each of options.models ?? [model]) models.add(each)
-  const metrics = new Metrics({ queueDepth: () => 0, engineRestarts: () => 0, engineReady: () => true })
+  const metrics = new Metrics({
+    queueDepth: () => 0,
+    engineRestarts: () => 0,
+    engineReady: () => true,
+    engineVitals: () => ({ residentBytes: 0, liveTensors: 0 }),
+  })
   const services: Services = {
     clock: systemClock,
     models,

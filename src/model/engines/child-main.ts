@@ -93,4 +93,6 @@ process.on('message', (request: Request) => {
 // A signal to the whole process group (Ctrl-C) is for the parent, which drains first and then ends this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit(0))
-setInterval(() => send({ pulse: true }), PULSE_INTERVAL_MS)
+setInterval(() => {
+  send({ pulse: { residentBytes: process.memoryUsage.rss(), liveTensors: engine?.liveTensors?.() } })
+}, PULSE_INTERVAL_MS)

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
-import type { Method, Params, Reply, Result } from './protocol.ts'
+import type { Method, Params, Reply, Result, Vitals } from './protocol.ts'
 
 /** How long a child may take to leave after being asked, before it is killed. */
 const STOP_TIMEOUT_MS = 2000
@@ -27,6 +27,7 @@ export class EngineChild {
   readonly #process: ChildProcess
   readonly #options: EngineChildOptions
   readonly #pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
+  #vitals: Vitals | undefined
   #nextId = 0
   #gone = false
   #stopWatchdog: () => void = () => {}
@@ -61,6 +62,11 @@ export class EngineChild {
     return this.#process.pid
   }
 
+  /** As of the last pulse; undefined before the first. */
+  get vitals(): Vitals | undefined {
+    return this.#vitals
+  }
+
   /**
    * Rejects with `engine_unavailable` when the process is gone or ends before it answers, and with a plain Error that
    * carries the child's words when the child refuses.
@@ -91,7 +97,10 @@ export class EngineChild {
 
   #receive(reply: Reply): void {
     this.#watch()
-    if ('pulse' in reply) return
+    if ('pulse' in reply) {
+      this.#vitals = reply.pulse
+      return
+    }
     if ('warning' in reply) {
       this.#options.onWarning(reply.warning)
       return

@@ -1,7 +1,7 @@
 import type { RepositoryEntry } from '../repository.ts'
 import type { Outputs } from './engine.ts'
 import { EngineProcess, type EngineProcessOptions, type EngineState } from './engine-process.ts'
-import type { LoadedInfo, OpenedInfo } from './protocol.ts'
+import type { LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
 
 export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'onStateChange'> {
   /** GPUs as CUDA_VISIBLE_DEVICES names them: one process each. Engines without a GPU have one process whatever it says. */
@@ -41,12 +41,21 @@ export class EnginePool {
   }
 
   /** One per device, in the order of `devices`. */
-  get members(): Pick<EngineProcess, 'state' | 'info' | 'pid' | 'restarts'>[] {
+  get members(): Pick<EngineProcess, 'state' | 'info' | 'pid' | 'restarts' | 'vitals'>[] {
     return this.#members.map(({ process }) => process)
   }
 
   get restarts(): number {
     return this.#members.reduce((sum, { process }) => sum + process.restarts, 0)
+  }
+
+  /** Of all processes together, as of their last pulses. */
+  get vitals(): Vitals {
+    const all = this.#members.flatMap(({ process }) => process.vitals ?? [])
+    return {
+      residentBytes: all.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
+      liveTensors: all.reduce((sum, { liveTensors = 0 }) => sum + liveTensors, 0),
+    }
   }
 
   /**

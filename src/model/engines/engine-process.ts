@@ -3,7 +3,7 @@ import { ServeError } from '../../errors.ts'
 import type { RepositoryEntry } from '../repository.ts'
 import type { EngineName, EngineOptions, Outputs } from './engine.ts'
 import { EngineChild } from './engine-child.ts'
-import type { LoadedInfo, OpenedInfo } from './protocol.ts'
+import type { LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
 
 /** Restarts in a row, without a batch answered between them, after which the process is given up. */
 const MAX_RESTARTS = 6
@@ -73,6 +73,10 @@ export class EngineProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid
+  }
+
+  get vitals(): Vitals | undefined {
+    return this.#child?.vitals
   }
 
   /** Starts the process and opens the engine. Rejects with the reason when no engine runs; it is not tried again. */

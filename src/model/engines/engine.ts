@@ -47,6 +47,8 @@ export interface Engine {
    * up to the allowed sizes, each of which is run once before the server is ready.
    */
   readonly fixedBatchSizes: boolean
+  /** Tensors that the library holds now; a number that grows is a leak. Absent where the library has no such count. */
+  liveTensors?: () => number
   /** Rejects with a plain Error when the precision asked for cannot be had. */
   compile(graph: Graph, extras?: CompileExtras): Promise<CompiledGraph>
 }

@@ -35,9 +35,16 @@ export type Result<M extends Method> = ReturnType<Methods[M]>
 
 export type Request = { [M in Method]: { id: number; method: M; params: Params<M> } }[Method]
 
+/** What an engine process tells of itself every second. */
+export interface Vitals {
+  residentBytes: number
+  /** Undefined where the library does not count them. */
+  liveTensors: number | undefined
+}
+
 /** `pulse` says that the child's event loop turns, `warning` is a line for the log; neither answers anything. */
 export type Reply =
-  | { pulse: true }
+  | { pulse: Vitals }
   | { warning: string }
   | { id: number; result: Result<Method> }
   | { id: number; error: string }

@@ -59,6 +59,7 @@ function nativeEngine(name: 'cuda' | 'tensorflow', tf: TfjsNode, from: string, o
     },
     fixedBatchSizes: name === 'cuda',
     compile: (graph) => compile(tf, graph, precision),
+    liveTensors: () => tf.memory().numTensors,
   }
 }
 

@@ -17,6 +17,7 @@ export async function openWasm({ precision }: EngineOptions): Promise<Engine> {
     details: { library: '@tensorflow/tfjs-backend-wasm', version: tf.version_core, device: 'cpu', threads: 1 },
     fixedBatchSizes: false,
     compile: async (graph) => compileForTfjs(graph),
+    liveTensors: () => tf.memory().numTensors,
   }
 }
 
