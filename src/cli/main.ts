@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { doctorCommand } from './doctor.ts'
 import { installTensorflowCommand } from './install-tensorflow.ts'
 import { serve } from './serve.ts'
 
@@ -8,6 +9,7 @@ const program = new Command('resnet-serve')
   .description('HTTP embedding and inference server for ResNets trained in PyTorch')
   .addCommand(serve(), { isDefault: true })
   .addCommand(installTensorflowCommand())
+  .addCommand(doctorCommand())
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`)

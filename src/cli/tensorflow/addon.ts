@@ -1,9 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { childEnvironment } from '../../server/config.ts'
+import { lastLines, runCommand } from '../run-command.ts'
 import { exists } from './files.ts'
 import { InstallError } from './install-error.ts'
-import { lastLines, runCommand } from './run-command.ts'
 
 export const ADDON = '@tensorflow/tfjs-node-gpu'
 export const ADDON_VERSION = '4.22.0'

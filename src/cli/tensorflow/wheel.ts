@@ -4,10 +4,10 @@ import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Entry, openPromise } from 'yauzl'
 import { childEnvironment } from '../../server/config.ts'
+import { lastLines, runCommand } from '../run-command.ts'
 import { counted, exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
 import type { Progress } from './progress.ts'
-import { lastLines, runCommand } from './run-command.ts'
 import type { Wheel } from './wheels.ts'
 
 /** The Python that the tags of our wheels are for. What runs pip may be any other. */
