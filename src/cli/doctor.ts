@@ -1,8 +1,5 @@
 import { Command, Option } from 'commander'
 import { ENGINE_NAMES, type EngineName } from '../model/engines/engine.ts'
-import { loadConfig } from '../server/config.ts'
-import { examine } from './doctor/examine.ts'
-import { formatReport } from './doctor/report.ts'
 
 interface Options {
   gpu: boolean
@@ -18,6 +15,9 @@ export function doctorCommand(): Command {
     .option('--json', 'for machines', false)
     .addOption(new Option('--engine <name>', 'try this one alone, and fail unless it works').choices(ENGINE_NAMES))
     .action(async ({ gpu, json, engine }: Options) => {
+      const { loadConfig } = await import('../server/config.ts')
+      const { examine } = await import('./doctor/examine.ts')
+      const { formatReport } = await import('./doctor/report.ts')
       const required = [...new Set([...(gpu ? (['cuda'] as const) : []), ...(engine ? [engine] : [])])]
       const report = await examine(loadConfig(), engine ? required : ENGINE_NAMES, (step) =>
         process.stderr.write(`looking at ${step}\n`),

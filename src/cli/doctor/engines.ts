@@ -26,6 +26,13 @@ const KEPT_LINES = 12
 const BATCH_SIZES = [1, 8, 32]
 const BENCH_MS = 1000
 
+export interface TrialOptions {
+  /** How long each batch size is measured. */
+  benchMs?: number
+  /** The engine's process; tests put a double here. */
+  module?: URL
+}
+
 /** A batch or a load that takes longer counts as hung; wasm needs seconds for the largest batch of a deep model. */
 const HEARTBEAT_TIMEOUT_MS = 120_000
 
@@ -38,12 +45,14 @@ export async function examineEngine(
   engine: EngineName,
   options: EngineOptions,
   entry: RepositoryEntry,
+  { benchMs = BENCH_MS, module }: TrialOptions = {},
 ): Promise<EngineReport> {
   const output: string[] = []
   const child = new EngineChild({
     heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
     clock: systemClock,
     onOutput: (line) => output.push(line),
+    ...(module ? { entry: module } : {}),
   })
   const report: EngineReport = { engine, works: false }
   try {
@@ -52,7 +61,7 @@ export async function examineEngine(
     const run = (input: Float32Array, batchSize: number) => child.call('run', { key: 'model', input, batchSize })
     const reference = loadReference(entry)
     if (reference) report.self_test = await selfTest(run, reference)
-    report.bench = await bench(run, entry)
+    report.bench = await bench(run, entry, benchMs)
     report.works = report.self_test === undefined || agrees(report.precision, report.self_test)
     if (!report.works) report.error = 'its answers differ from the reference'
   } catch (error) {
@@ -86,7 +95,7 @@ async function selfTest(run: Run, { count, input, logits, embedding }: Reference
   return compare(answers, { logits, embedding }, count)
 }
 
-async function bench(run: Run, { manifest }: RepositoryEntry): Promise<Record<string, number>> {
+async function bench(run: Run, { manifest }: RepositoryEntry, durationMs: number): Promise<Record<string, number>> {
   const { height, width } = manifest.input
   const item = manifest.architecture.inChannels * height * width
   const rates: Record<string, number> = {}
@@ -98,7 +107,7 @@ async function bench(run: Run, { manifest }: RepositoryEntry): Promise<Record<st
     do {
       await run(input, batchSize)
       runs++
-    } while (performance.now() - start < BENCH_MS)
+    } while (performance.now() - start < durationMs)
     rates[batchSize] = (1000 * runs * batchSize) / (performance.now() - start)
   }
   return rates

@@ -17,7 +17,7 @@ export function packageFolder(root: string): string {
 
 /** What compiling the addon takes, looked for before anything is downloaded. */
 export async function requireBuildTools(): Promise<void> {
-  await requireTool(childEnvironment({}).CXX ?? 'g++', 'a C++ compiler', 'g++')
+  await requireTool(childEnvironment({}).CXX?.split(' ')[0] || 'g++', 'a C++ compiler', 'g++')
   await requireTool('make', 'make', 'make')
   await requireTool('python3', 'Python 3 (node-gyp and pip run on it)', 'python3')
   await requireTool('npm', 'npm', 'npm')

@@ -90,7 +90,7 @@ const HEADERS =
   /^tensorflow\/include\/((?:tensorflow\/c|tensorflow\/core\/platform|tsl\/c|tsl\/platform|xla\/tsl\/c)\/.*\.h)$/
 const LIBRARIES = /^tensorflow\/(libtensorflow_(?:cc|framework)\.so\.[0-9]+)$/
 /** NVIDIA's shared libraries, and what compiles PTX; not their headers and static libraries. */
-const NVIDIA = /^(nvidia\/[^/]+\/(?:lib\/[^/]+\.so[^/]*|bin\/ptxas|nvvm\/libdevice\/[^/]+))$/
+const NVIDIA = /^(nvidia\/\w+\/(?:lib\/[^/]+\.so[^/]*|bin\/ptxas|nvvm\/libdevice\/[^/]+))$/
 
 /** Where a wheel's entry goes under deps/, if anywhere. libtensorflow looks for `../nvidia/<part>/lib` beside itself. */
 export function placeOf(entry: string): string | undefined {
