@@ -1,7 +1,4 @@
 import { Command, Option } from 'commander'
-import { loadConfig } from '../server/config.ts'
-import { installTensorflow } from './tensorflow/install.ts'
-import { terminalProgress } from './tensorflow/progress.ts'
 import type { InstallRecord, Request } from './tensorflow/record.ts'
 import { DEFAULT_VERSION } from './tensorflow/wheels.ts'
 
@@ -27,6 +24,9 @@ export function installTensorflowCommand(): Command {
     .option('--path <path>', 'the tarball, the folder with lib/ and include/, or a folder of wheels to use offline')
     .option('--force', 'install again even if what is there works', false)
     .action(async ({ path, ...options }: Options) => {
+      const { loadConfig } = await import('../server/config.ts')
+      const { installTensorflow } = await import('./tensorflow/install.ts')
+      const { terminalProgress } = await import('./tensorflow/progress.ts')
       const folder = loadConfig().TENSORFLOW_DIR
       const record = await installTensorflow({ ...options, path, folder, progress: terminalProgress() })
       process.stdout.write(report(folder, record))

@@ -1,13 +1,18 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { doctorCommand } from './doctor.ts'
 import { installTensorflowCommand } from './install-tensorflow.ts'
 import { serve } from './serve.ts'
 
-/** `resnet-serve <command>`: one file per command, each exporting its commander Command. */
+/**
+ * `resnet-serve <command>`: one file per command, each exporting its commander Command. What a command runs on is imported
+ * when it runs, so that none waits for the others' libraries.
+ */
 const program = new Command('resnet-serve')
   .description('HTTP embedding and inference server for ResNets trained in PyTorch')
   .addCommand(serve(), { isDefault: true })
   .addCommand(installTensorflowCommand())
+  .addCommand(doctorCommand())
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`)

@@ -1,9 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { childEnvironment } from '../../server/config.ts'
+import { lastLines, runCommand } from '../run-command.ts'
 import { exists } from './files.ts'
 import { InstallError } from './install-error.ts'
-import { lastLines, runCommand } from './run-command.ts'
 
 export const ADDON = '@tensorflow/tfjs-node-gpu'
 export const ADDON_VERSION = '4.22.0'
@@ -17,7 +17,7 @@ export function packageFolder(root: string): string {
 
 /** What compiling the addon takes, looked for before anything is downloaded. */
 export async function requireBuildTools(): Promise<void> {
-  await requireTool(childEnvironment({}).CXX ?? 'g++', 'a C++ compiler', 'g++')
+  await requireTool(childEnvironment({}).CXX?.split(' ')[0] || 'g++', 'a C++ compiler', 'g++')
   await requireTool('make', 'make', 'make')
   await requireTool('python3', 'Python 3 (node-gyp and pip run on it)', 'python3')
   await requireTool('npm', 'npm', 'npm')

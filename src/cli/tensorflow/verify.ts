@@ -1,8 +1,8 @@
-import { fileURLToPath } from 'node:url'
 import type { NativeProbe } from '../../model/engines/native-probe.ts'
 import { childEnvironment } from '../../server/config.ts'
+import { childModule } from '../child-module.ts'
+import { lastLines, runCommand } from '../run-command.ts'
 import { InstallError } from './install-error.ts'
-import { lastLines, runCommand } from './run-command.ts'
 
 export interface Verified extends NativeProbe {
   /** As TensorFlow describes them in its log. */
@@ -11,27 +11,36 @@ export interface Verified extends NativeProbe {
   log: string
 }
 
-/** Runs one convolution in a process of its own. Throws an InstallError with the loader's or TensorFlow's words. */
+const PROBE = new URL('../../model/engines/native-probe.ts', import.meta.url)
+
+/** TensorFlow is to name each library that it opens, and to leave the GPU's memory to others. */
+const ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: '0', TF_CPP_VMODULE: 'dso_loader=1', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }
+
+/** The addon does not load, or not to the end of a convolution. */
+export class AddonError extends InstallError {
+  /** Everything that TensorFlow logged before. */
+  readonly log: string
+
+  constructor(message: string, log: string) {
+    super(message)
+    this.log = log
+  }
+}
+
+/** Runs one convolution in a process of its own. Throws an AddonError with the loader's or TensorFlow's words. */
 export async function verifyAddon(folder: string): Promise<Verified> {
-  const { code, signal, stdout, stderr } = await runCommand(process.execPath, [...probeCommand(), folder], {
-    env: childEnvironment({ TF_CPP_MIN_LOG_LEVEL: '0', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }),
+  const { code, signal, stdout, stderr } = await runCommand(process.execPath, [...childModule(PROBE), folder], {
+    env: childEnvironment(ENVIRONMENT),
   })
-  if (signal === 'SIGILL') throw new InstallError('libtensorflow needs instructions that this processor lacks (AVX)')
-  if (signal) throw new InstallError(`the addon crashed with ${signal}:\n${lastLines(stderr)}`)
-  if (code !== 0) throw new InstallError(`the addon does not work: ${errorIn(stderr)}`)
+  if (code !== 0) throw new AddonError(failure(signal, stderr), stderr)
   const probe = JSON.parse(lastLines(stdout, 1)) as NativeProbe
   return { ...probe, devices: probe.gpu ? gpusIn(stderr) : ['CPU'], log: stderr }
 }
 
-/** Compiled to dist/ the probe is JavaScript; run from src/ it is TypeScript. */
-function probeCommand(): string[] {
-  const typescript = import.meta.url.endsWith('.ts')
-  const probe = new URL(`../../model/engines/native-probe.${typescript ? 'ts' : 'js'}`, import.meta.url)
-  return [...(typescript ? ['--import', import.meta.resolve('tsx')] : []), fileURLToPath(probe)]
-}
-
-function errorIn(stderr: string): string {
-  return /^(?:\w*Error|Error): (.*)$/m.exec(stderr)?.[1] ?? lastLines(stderr)
+function failure(signal: NodeJS.Signals | null, stderr: string): string {
+  if (signal === 'SIGILL') return 'libtensorflow needs instructions that this processor lacks (AVX)'
+  if (signal) return `the addon crashed with ${signal}\n${lastLines(stderr)}`
+  return `the addon does not work: ${/^\w*Error: (.*)$/m.exec(stderr)?.[1] ?? lastLines(stderr)}`
 }
 
 /** From `... -> device: 0, name: NVIDIA H200, pci bus id: 0000:19:00.0, compute capability: 9.0`. */

@@ -4,10 +4,10 @@ import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Entry, openPromise } from 'yauzl'
 import { childEnvironment } from '../../server/config.ts'
+import { lastLines, runCommand } from '../run-command.ts'
 import { counted, exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
 import type { Progress } from './progress.ts'
-import { lastLines, runCommand } from './run-command.ts'
 import type { Wheel } from './wheels.ts'
 
 /** The Python that the tags of our wheels are for. What runs pip may be any other. */
@@ -90,7 +90,7 @@ const HEADERS =
   /^tensorflow\/include\/((?:tensorflow\/c|tensorflow\/core\/platform|tsl\/c|tsl\/platform|xla\/tsl\/c)\/.*\.h)$/
 const LIBRARIES = /^tensorflow\/(libtensorflow_(?:cc|framework)\.so\.[0-9]+)$/
 /** NVIDIA's shared libraries, and what compiles PTX; not their headers and static libraries. */
-const NVIDIA = /^(nvidia\/[^/]+\/(?:lib\/[^/]+\.so[^/]*|bin\/ptxas|nvvm\/libdevice\/[^/]+))$/
+const NVIDIA = /^(nvidia\/\w+\/(?:lib\/[^/]+\.so[^/]*|bin\/ptxas|nvvm\/libdevice\/[^/]+))$/
 
 /** Where a wheel's entry goes under deps/, if anywhere. libtensorflow looks for `../nvidia/<part>/lib` beside itself. */
 export function placeOf(entry: string): string | undefined {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { InstallError } from './install-error.ts'
+import { InstallError } from './tensorflow/install-error.ts'
 
 export interface CommandOptions {
   cwd?: string
@@ -45,4 +45,8 @@ export function lastLines(text: string, count = 12): string {
     .filter((line) => line.trim() !== '')
     .slice(-count)
     .join('\n')
+}
+
+export function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
 }

@@ -1,0 +1,114 @@
+import { systemClock } from '../../batching/clock.ts'
+import { ServeError } from '../../errors.ts'
+import type { EngineName, EngineOptions, Outputs, Precision } from '../../model/engines/engine.ts'
+import { EngineChild } from '../../model/engines/engine-child.ts'
+import { loadReference, type Reference } from '../../model/reference.ts'
+import type { RepositoryEntry } from '../../model/repository.ts'
+import { type Agreement, compare } from './compare.ts'
+
+/** What one engine does with the default model on this machine. */
+export interface EngineReport {
+  engine: EngineName
+  /** Opens, runs, and agrees with the reference where there is one. */
+  works: boolean
+  /** Why it does not. */
+  error?: string | undefined
+  details?: Record<string, string | number>
+  precision?: Precision
+  self_test?: Agreement
+  /** Images per second by batch size, through the engine's process. */
+  bench?: Record<string, number>
+}
+
+/** Of what a crashed engine wrote last. */
+const KEPT_LINES = 12
+
+const BATCH_SIZES = [1, 8, 32]
+const BENCH_MS = 1000
+
+export interface TrialOptions {
+  /** How long each batch size is measured. */
+  benchMs?: number
+  /** The engine's process; tests put a double here. */
+  module?: URL
+}
+
+/** A batch or a load that takes longer counts as hung; wasm needs seconds for the largest batch of a deep model. */
+const HEARTBEAT_TIMEOUT_MS = 120_000
+
+/** What the project promises of fp32, and what its load-time check asks of lower precisions. */
+const MAX_RELATIVE_DIFFERENCE = 1e-3
+const MIN_COSINE = 0.99
+
+/** Opens the engine in a process of its own, so that a crash is a line in the report. Never rejects. */
+export async function examineEngine(
+  engine: EngineName,
+  options: EngineOptions,
+  entry: RepositoryEntry,
+  { benchMs = BENCH_MS, module }: TrialOptions = {},
+): Promise<EngineReport> {
+  const output: string[] = []
+  const child = new EngineChild({
+    heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    clock: systemClock,
+    onOutput: (line) => output.push(line),
+    ...(module ? { entry: module } : {}),
+  })
+  const report: EngineReport = { engine, works: false }
+  try {
+    report.details = (await child.call('open', { choice: engine, options })).details
+    report.precision = (await child.call('load', { key: 'model', entry, allowedBatchSizes: BATCH_SIZES })).precision
+    const run = (input: Float32Array, batchSize: number) => child.call('run', { key: 'model', input, batchSize })
+    const reference = loadReference(entry)
+    if (reference) report.self_test = await selfTest(run, reference)
+    report.bench = await bench(run, entry, benchMs)
+    report.works = report.self_test === undefined || agrees(report.precision, report.self_test)
+    if (!report.works) report.error = 'its answers differ from the reference'
+  } catch (error) {
+    report.error =
+      error instanceof ServeError
+        ? [`its process ended: ${await child.exited}`, ...output.slice(-KEPT_LINES)].join('\n')
+        : (error as Error).message.replace(`ENGINE=${engine} cannot run here: ${engine}: `, '')
+  } finally {
+    await child.stop()
+  }
+  return report
+}
+
+function agrees(precision: Precision, { largest_relative_difference, embedding_cosine }: Agreement): boolean {
+  return precision === 'fp32' ? largest_relative_difference <= MAX_RELATIVE_DIFFERENCE : embedding_cosine >= MIN_COSINE
+}
+
+type Run = (input: Float32Array, batchSize: number) => Promise<Outputs>
+
+/** In batches of a size that is warm. */
+async function selfTest(run: Run, { count, input, logits, embedding }: Reference): Promise<Agreement> {
+  const size = Math.min(count, Math.max(...BATCH_SIZES))
+  const row = input.length / count
+  const answers: Outputs = { logits: new Float32Array(logits.length), embedding: new Float32Array(embedding.length) }
+  for (let first = 0; first < count; first += size) {
+    const rows = Math.min(size, count - first)
+    const batch = await run(input.slice(first * row, (first + rows) * row), rows)
+    answers.logits.set(batch.logits, (first * logits.length) / count)
+    answers.embedding.set(batch.embedding, (first * embedding.length) / count)
+  }
+  return compare(answers, { logits, embedding }, count)
+}
+
+async function bench(run: Run, { manifest }: RepositoryEntry, durationMs: number): Promise<Record<string, number>> {
+  const { height, width } = manifest.input
+  const item = manifest.architecture.inChannels * height * width
+  const rates: Record<string, number> = {}
+  for (const batchSize of BATCH_SIZES) {
+    const input = Float32Array.from({ length: item * batchSize }, (_, i) => Math.sin(i))
+    await run(input, batchSize)
+    const start = performance.now()
+    let runs = 0
+    do {
+      await run(input, batchSize)
+      runs++
+    } while (performance.now() - start < durationMs)
+    rates[batchSize] = (1000 * runs * batchSize) / (performance.now() - start)
+  }
+  return rates
+}

@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module'
+import { ENGINE_NAMES, type EngineName } from '../../model/engines/engine.ts'
+import { loadReference } from '../../model/reference.ts'
+import { compareVersions, type RepositoryEntry, readRepository } from '../../model/repository.ts'
+import { type Config, childEnvironment } from '../../server/config.ts'
+import { engineOptions } from '../../server/serving.ts'
+import { type EngineReport, examineEngine } from './engines.ts'
+import { examineGpu, type Gpu } from './gpu.ts'
+import { describeMachine, type Machine } from './machine.ts'
+import { examineNative, type Native } from './native.ts'
+
+const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
+
+export interface Doctor {
+  version: string
+  machine: Machine
+  native: Native
+  gpu: Gpu
+  model: { name: string; reference: boolean }
+  engines: EngineReport[]
+}
+
+/**
+ * Looks at everything, one thing after the other so that no bench disturbs another. `onStep` tells what comes next.
+ * Rejects when there is no model to try; what is wrong with the machine is in the answer.
+ */
+export async function examine(
+  config: Config,
+  engines: readonly EngineName[] = ENGINE_NAMES,
+  onStep: (step: string) => void = () => {},
+): Promise<Doctor> {
+  const entry = defaultEntry(config)
+  onStep('TensorFlow')
+  const native = await examineNative(config.TENSORFLOW_DIR)
+  onStep('GPU')
+  const gpu = await examineGpu(native, childEnvironment({}).CUDA_VISIBLE_DEVICES)
+  const reports: EngineReport[] = []
+  for (const engine of engines) {
+    onStep(`engine ${engine}`)
+    reports.push(await examineEngine(engine, engineOptions(config), entry))
+  }
+  return {
+    version,
+    machine: describeMachine(),
+    native,
+    gpu,
+    model: {
+      name: `${entry.manifest.name}/${entry.manifest.version}`,
+      reference: loadReference(entry) !== undefined,
+    },
+    engines: reports,
+  }
+}
+
+/** What the server answers with when a request names no model. */
+function defaultEntry({ MODEL_REPOSITORY, DEFAULT_MODEL }: Config): RepositoryEntry {
+  const entries = readRepository(MODEL_REPOSITORY)
+  const name = DEFAULT_MODEL ?? entries[0]?.manifest.name
+  const versions = entries.filter(({ manifest }) => manifest.name === name)
+  const latest = versions.sort((a, b) => compareVersions(a.manifest.version, b.manifest.version)).at(-1)
+  if (latest === undefined) throw new Error(`DEFAULT_MODEL is ${name}, which is not in ${MODEL_REPOSITORY}`)
+  return latest
+}

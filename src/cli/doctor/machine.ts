@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import { glibcVersion } from '../tensorflow/platform.ts'
+
+export interface Machine {
+  node: string
+  /** `linux-x64`, say: what npm picks binaries by. */
+  platform: string
+  glibc: string | undefined
+  processor: string
+  cores: number
+  /** Of RELEVANT_FLAGS, those that the processor has; undefined where the system does not tell. */
+  flags: string[] | undefined
+  memory_mb: number
+  free_memory_mb: number
+}
+
+/** Instructions that decide which engine and precision is fast; the arm64 ones come last. */
+const RELEVANT_FLAGS = ['avx', 'avx2', 'fma', 'avx512f', 'avx512_vnni', 'avx_vnni', 'amx_int8', 'asimddp', 'i8mm']
+
+const MIB = 2 ** 20
+
+export function describeMachine(): Machine {
+  const processors = cpus()
+  return {
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    glibc: glibcVersion(),
+    processor: processors[0]?.model.trim() || 'unknown',
+    cores: availableParallelism(),
+    flags: readFlags(),
+    memory_mb: Math.round(Math.min(totalmem(), process.constrainedMemory() || Infinity) / MIB),
+    free_memory_mb: Math.round(freemem() / MIB),
+  }
+}
+
+function readFlags(): string[] | undefined {
+  try {
+    return parseFlags(readFileSync('/proc/cpuinfo', 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** From the first processor's `flags` (x86) or `Features` (arm64). */
+export function parseFlags(cpuinfo: string): string[] {
+  const has = new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(' '))
+  return RELEVANT_FLAGS.filter((flag) => has.has(flag))
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { examineEngine } from '../../../src/cli/doctor/engines.ts'
+import type { EngineName, EngineOptions } from '../../../src/model/engines/engine.ts'
+import { DOUBLE } from '../../model/engines/processes.ts'
+import { smallFixture } from '../../model/parity-fixtures.ts'
+import { temporaryFolder } from '../../model/temporary-folder.ts'
+
+const { entry } = smallFixture()
+const read = (name: string) => readFileSync(join(entry.directory, name))
+
+/** The small model, with PyTorch's answers as its reference or with those given. */
+function modelWithReference(reference: Buffer) {
+  const files = { 'weights.safetensors': read('weights.safetensors'), 'reference.safetensors': reference }
+  return { ...entry, directory: temporaryFolder(files) }
+}
+
+function tryEngine(engine: EngineName, options: Partial<EngineOptions> = {}, model = entry, module?: URL) {
+  const base: EngineOptions = { threads: 1, precision: 'fp32', tensorflowDir: '/nowhere' }
+  return examineEngine(engine, { ...base, ...options }, model, { benchMs: 1, ...(module ? { module } : {}) })
+}
+
+describe('examineEngine', () => {
+  it('holds the engine to the reference and times it', async () => {
+    const report = await tryEngine('onnx', {}, modelWithReference(read('expected.safetensors')))
+    expect(report).toMatchObject({ engine: 'onnx', works: true, precision: 'fp32' })
+    expect(report.error).toBeUndefined()
+    expect(report.self_test?.largest_relative_difference).toBeLessThan(1e-4)
+    expect(report.self_test?.embedding_cosine).toBeGreaterThan(0.999999)
+    expect(Object.keys(report.bench ?? {})).toEqual(['1', '8', '32'])
+    expect(Math.min(...Object.values(report.bench ?? {}))).toBeGreaterThan(0)
+  })
+
+  it('does not call working what answers differently', async () => {
+    const reference = read('expected.safetensors')
+    // The last four bytes are the last value of the last tensor.
+    reference.writeFloatLE(1000, reference.length - 4)
+    const report = await tryEngine('onnx', {}, modelWithReference(reference))
+    expect(report.works).toBe(false)
+    expect(report.error).toBe('its answers differ from the reference')
+  })
+
+  it('works without a reference, and does not claim to have compared', async () => {
+    const report = await tryEngine('onnx')
+    expect(report.works).toBe(true)
+    expect(report.self_test).toBeUndefined()
+  })
+
+  it('says why an engine does not open, in its words', async () => {
+    const report = await tryEngine('wasm', { precision: 'int8' })
+    expect(report).toEqual({ engine: 'wasm', works: false, error: 'PRECISION=int8: wasm computes in fp32' })
+  })
+
+  it('outlives an engine that crashes', async () => {
+    const report = await tryEngine('tensorflow', {}, entry, DOUBLE)
+    expect(report.works).toBe(false)
+    expect(report.error).toMatch(/^its process ended: exit code 7\nthe double is open$/)
+  })
+})
