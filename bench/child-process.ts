@@ -2,15 +2,28 @@ import { type ChildProcess, fork } from 'node:child_process'
 
 const running = new Set<ChildProcess>()
 
-/** However this process ends short of SIGKILL, `child` does not outlive it. */
+/** However this process ends short of SIGKILL, `child` does not outlive it, nor what it started if it leads a group. */
 export function killAtExit(child: ChildProcess): void {
   running.add(child)
   child.once('exit', () => running.delete(child))
 }
 
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) {
+    child.kill('SIGKILL')
+    killGroup(child)
+  }
 })
+
+/** Ends what is left of the group that `child` leads; nothing happens when it leads none. */
+export function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // No such group (any more).
+  }
+}
+
 // The default action of these signals ends a process without its exit handlers.
 for (const [signal, number] of [['SIGHUP', 1] as const, ['SIGINT', 2] as const, ['SIGTERM', 15] as const]) {
   process.once(signal, () => process.exit(128 + number))

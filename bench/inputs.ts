@@ -1,4 +1,4 @@
-import sharp from 'sharp'
+import { drawing, photograph } from './pictures.ts'
 
 export interface Payload {
   contentType: string
@@ -12,23 +12,50 @@ export interface InputShape {
 
 interface InputKind {
   title: string
-  make: (shape: InputShape, random: () => number) => Payload | Promise<Payload>
+  /** Size of the picture; without it the model's. */
+  shape?: InputShape
+  /** Absent where the input is no picture. */
+  picture?: (shape: InputShape, random: () => number) => Promise<Buffer>
+  /** Distinct inputs; more are made where there are more clients. */
+  count: number
 }
 
 /** What clients send. Another kind of picture is one more entry here. */
 export const INPUT_KINDS = {
-  tensor: { title: 'raw tensor', make: rawTensor },
-  png: { title: 'PNG upload', make: pngUpload },
+  tensor: { title: 'raw tensor', count: 256 },
+  png: { title: 'PNG', picture: drawing, count: 256 },
+  jpeg: { title: 'JPEG 640 x 480', shape: { width: 640, height: 480 }, picture: photograph, count: 64 },
+  photo: { title: 'JPEG 12 MP', shape: { width: 4000, height: 3000 }, picture: photograph, count: 1 },
 } satisfies Record<string, InputKind>
 
 export type InputKindName = keyof typeof INPUT_KINDS
+export type PictureKindName = Exclude<InputKindName, 'tensor'>
+export const PICTURE_KINDS = ['png', 'jpeg', 'photo'] as const satisfies readonly PictureKindName[]
 
-/** `count` payloads that all differ, and are the same in every run. */
-export async function makePayloads(kind: InputKindName, shape: InputShape, count: number): Promise<Payload[]> {
+/** Pictures in the making at once: each holds its pixels. */
+const AT_ONCE = 4
+
+/** At least `count` files that all differ, and are the same in every run. */
+export async function makePictures(kind: PictureKindName, model: InputShape, count: number): Promise<Buffer[]> {
+  const { shape, picture, count: usual }: InputKind & { picture: typeof drawing } = INPUT_KINDS[kind]
   const random = seededRandom(1)
-  const payloads: Payload[] = []
-  while (payloads.length < count) payloads.push(await INPUT_KINDS[kind].make(shape, random))
-  return payloads
+  const pictures: Buffer[] = []
+  while (pictures.length < Math.max(count, usual)) {
+    // A seed for each, drawn in order, so that the order in which they are finished does not matter.
+    const seeds = Array.from({ length: AT_ONCE }, () => random() * 2 ** 32)
+    pictures.push(...(await Promise.all(seeds.map((seed) => picture(shape ?? model, seededRandom(seed))))))
+  }
+  return pictures
+}
+
+/** Requests' bodies, at least `count`: raw tensors, or multipart uploads of pictures. */
+export async function makePayloads(kind: InputKindName, model: InputShape, count: number): Promise<Payload[]> {
+  if (kind !== 'tensor') return (await makePictures(kind, model, count)).map(formWithFile)
+  const random = seededRandom(1)
+  return Array.from({ length: Math.max(count, INPUT_KINDS.tensor.count) }, () => ({
+    contentType: 'application/octet-stream',
+    body: Buffer.from(randomTensor(model, 1, random).buffer),
+  }))
 }
 
 /** One channel of values in the range that normalised pictures have. */
@@ -36,27 +63,13 @@ export function randomTensor({ height, width }: InputShape, count: number, rando
   return Float32Array.from({ length: count * height * width }, () => random() * 3 - 0.5)
 }
 
-function rawTensor(shape: InputShape, random: () => number): Payload {
-  return { contentType: 'application/octet-stream', body: Buffer.from(randomTensor(shape, 1, random).buffer) }
-}
-
-/** A curved stroke, light on dark or dark on light: like handwriting, so that decoding has its usual work. */
-async function pngUpload({ height, width }: InputShape, random: () => number): Promise<Payload> {
-  const point = (): string => `${(0.15 + 0.7 * random()) * width} ${(0.15 + 0.7 * random()) * height}`
-  const [paper, ink] = random() < 0.5 ? ['#000', '#fff'] : ['#fff', '#000']
-  const stroke = `stroke="${ink}" stroke-width="${Math.min(height, width) / 11}" stroke-linecap="round"`
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
-    <rect width="100%" height="100%" fill="${paper}"/>
-    <path fill="none" ${stroke} d="M${point()} C${point()},${point()},${point()} S${point()},${point()}"/></svg>`
-  return formWithFile(await sharp(Buffer.from(svg)).flatten().toColourspace('b-w').png().toBuffer())
-}
-
-function formWithFile(png: Buffer): Payload {
+function formWithFile(picture: Buffer): Payload {
   const boundary = '----resnet-serve-bench'
-  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="picture.png"\r\nContent-Type: image/png\r\n\r\n`
+  // The type that is declared does not matter to the server, which looks at the content.
+  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="picture"\r\nContent-Type: image/png\r\n\r\n`
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,
-    body: Buffer.concat([Buffer.from(head), png, Buffer.from(`\r\n--${boundary}--\r\n`)]),
+    body: Buffer.concat([Buffer.from(head), picture, Buffer.from(`\r\n--${boundary}--\r\n`)]),
   }
 }
 

@@ -43,3 +43,7 @@ function readStatus(pid: string): ProcessStatus[] {
     return []
   }
 }
+
+export function total({ server, engine }: Memory): number {
+  return server + engine
+}

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ENGINE_NAMES, type EngineName } from '../src/model/engines/engine.ts'
+import { ENGINE_NAMES, type EngineName, PRECISIONS, type Precision } from '../src/model/engines/engine.ts'
 
 export interface Timing {
   /** Seconds of load before the first window; what is answered in them is not counted. */
@@ -9,68 +9,95 @@ export interface Timing {
   windows: number
 }
 
+/** Parts of a run, each of which can be left out. */
+export const PARTS = ['raw', 'closed', 'open', 'null'] as const
+export type Part = (typeof PARTS)[number]
+
 export interface Options {
   engine: EngineName | 'auto'
   repository: string
   timing: Timing
+  parts: Part[]
   /** Of the raw engine. */
   batchSizes: number[]
+  precisions: Precision[]
   /** Connections with one request in flight each. */
   clients: number[]
+  /** Open loop: shares of what the most clients got answered in the closed one. */
+  loads: number[]
   jsonFile: string | undefined
 }
 
 export const USAGE = `npm run bench -- [options]
-  --window <seconds>    length of one measurement (default 4)
+  --quick               one short window of each thing: does it all run, roughly how fast
+  --window <seconds>    length of one measurement (default 2)
   --windows <count>     measurements of each thing, of which the median is taken (default 3)
-  --warmup <seconds>    load before the first of them (default 2)
+  --warmup <seconds>    load before the first of them (default 1)
+  --only <list>         parts to run: ${PARTS.join(', ')} (default all; open needs closed)
   --engine <name>       auto, ${ENGINE_NAMES.join(', ')} (default auto)
   --model <repository>  model repository; its default model is measured (default models)
   --batches <list>      batch sizes of the raw engine (default 1,8,32)
+  --precisions <list>   precisions of the raw engine: ${PRECISIONS.join(', ')} (default fp32,int8)
   --clients <list>      numbers of HTTP clients (default 1,32)
+  --loads <list>        arrival rates of the open loop, as shares of the closed one's best (default 0.5,0.8)
   --json <file>         also write the results there
-Every other option of the server is taken from the environment, as the server itself does.`
+Every other option of the server is taken from the environment, as the server itself does.
+
+npm run bench -- compare <a.json> <b.json>
+  what changed from one run to the other, and whether more than their spread`
+
+const QUICK: Timing = { warmupS: 0.5, windowS: 1, windows: 1 }
 
 /** Throws an Error that names the option. Undefined when only the usage was asked for. */
 export function parseOptions(argv: string[]): Options | undefined {
   const { values } = parseArgs({
     args: argv,
     options: {
-      window: { type: 'string', default: '4' },
+      quick: { type: 'boolean', default: false },
+      window: { type: 'string', default: '2' },
       windows: { type: 'string', default: '3' },
-      warmup: { type: 'string', default: '2' },
+      warmup: { type: 'string', default: '1' },
+      only: { type: 'string', default: PARTS.join(',') },
       engine: { type: 'string', default: 'auto' },
       model: { type: 'string', default: 'models' },
       batches: { type: 'string', default: '1,8,32' },
+      precisions: { type: 'string', default: 'fp32,int8' },
       clients: { type: 'string', default: '1,32' },
+      loads: { type: 'string', default: '0.5,0.8' },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return undefined
+  const timing = {
+    warmupS: positive('warmup', values.warmup),
+    windowS: positive('window', values.window),
+    windows: count('windows', values.windows),
+  }
+  const parts = values.only.split(',').map((part) => oneOf('only', PARTS, part))
+  if (parts.includes('open') && !parts.includes('closed')) throw new Error('--only open: needs closed as well')
   return {
-    engine: engineName(values.engine),
+    engine: oneOf('engine', ['auto', ...ENGINE_NAMES] as const, values.engine),
     repository: resolve(values.model),
-    timing: {
-      warmupS: seconds('warmup', values.warmup),
-      windowS: seconds('window', values.window),
-      windows: count('windows', values.windows),
-    },
+    timing: values.quick ? QUICK : timing,
+    parts,
     batchSizes: values.batches.split(',').map((size) => count('batches', size)),
+    precisions: values.precisions.split(',').map((precision) => oneOf('precisions', PRECISIONS, precision)),
     clients: values.clients.split(',').map((clients) => count('clients', clients)),
+    loads: values.loads.split(',').map((load) => positive('loads', load)),
     jsonFile: values.json,
   }
 }
 
-function engineName(value: string): EngineName | 'auto' {
-  const name = (['auto', ...ENGINE_NAMES] as const).find((known) => known === value)
-  if (name === undefined) throw new Error(`--engine ${value}: must be auto or one of ${ENGINE_NAMES.join(', ')}`)
+function oneOf<Name extends string>(option: string, names: readonly Name[], value: string): Name {
+  const name = names.find((known) => known === value)
+  if (name === undefined) throw new Error(`--${option} ${value}: must be one of ${names.join(', ')}`)
   return name
 }
 
-function seconds(option: string, value: string): number {
+function positive(option: string, value: string): number {
   const number = Number(value)
-  if (!(number > 0 && number <= 3600)) throw new Error(`--${option} ${value}: must be seconds, more than 0`)
+  if (!(number > 0 && number <= 3600)) throw new Error(`--${option} ${value}: must be a number, more than 0`)
   return number
 }
 

@@ -1,23 +1,34 @@
+import type { CompiledGraph } from '../src/model/engines/engine.ts'
 import { openEngine } from '../src/model/engines/open.ts'
 import { loadExtras, loadGraph } from '../src/model/load-graph.ts'
 import { answerJob } from './child-process.ts'
 import { randomTensor, seededRandom } from './inputs.ts'
 import type { RawEngineJob, RawThroughput } from './raw-engine.ts'
 
-answerJob<RawEngineJob, RawThroughput[]>(async ({ engine, options, entry, batchSizes, timing }) => {
-  const opened = await openEngine(engine, options)
-  const graph = await opened.engine.compile(loadGraph(entry), loadExtras(entry))
-  const measured: RawThroughput[] = []
+answerJob<RawEngineJob, RawThroughput | { refused: string }>(async (job) => {
+  const { batchSizes, entry, timing } = job
+  const graph = await compile(job)
+  if (graph instanceof Error) return { refused: graph.message }
+  const measured: RawThroughput = { precision: graph.precision, sizes: [] }
   for (const batchSize of batchSizes) {
     const input = randomTensor(entry.manifest.input, batchSize, seededRandom(batchSize))
     const run = (): Promise<unknown> => graph.run(input, batchSize)
     await runsPerSecond(run, timing.warmupS)
     const imagesPerS: number[] = []
     for (let i = 0; i < timing.windows; i++) imagesPerS.push(batchSize * (await runsPerSecond(run, timing.windowS)))
-    measured.push({ batchSize, imagesPerS })
+    measured.sizes.push({ batchSize, imagesPerS })
   }
   return measured
 })
+
+async function compile({ engine, options, entry }: RawEngineJob): Promise<CompiledGraph | Error> {
+  try {
+    const opened = await openEngine(engine, options)
+    return await opened.engine.compile(loadGraph(entry), loadExtras(entry))
+  } catch (error) {
+    return error as Error
+  }
+}
 
 /** Whole runs only: the last one may end after `seconds`, and counts with all the time it took. */
 async function runsPerSecond(run: () => Promise<unknown>, seconds: number): Promise<number> {

@@ -1,21 +1,26 @@
 import { INPUT_KINDS } from './inputs.ts'
-import type { Memory } from './memory.ts'
-import { bestRaw, errorCount, type HttpResult, type Results } from './results.ts'
+import { type Memory, total } from './memory.ts'
+import { bestRaw, errorCount, type HttpResult, type LoadScenario, type Results } from './results.ts'
 import type { Series } from './statistics.ts'
+import { figure, mebi, spread, textTable } from './table.ts'
 
 /** The results as text for people: tables, medians with the smallest and largest window beside them. */
 export function report(results: Results): string {
-  return [facts(results), startup(results), memory(results), raw(results), http(results), ratios(results)].join('\n\n')
+  const { closed, open, null: ceiling } = results
+  const parts = [facts(results), startup(results), memory(results), raw(results), gain(results)]
+  parts.push(http('HTTP, closed loop', closed), ratios(results))
+  parts.push(http('HTTP, open loop', open), http('HTTP, null engine', ceiling), decoding(results))
+  return parts.filter((part) => part !== '').join('\n\n')
 }
 
-function facts({ date, machine, engine, model, timing, settings }: Results): string {
+function facts({ date, machine, engine, model, precision, timing, settings }: Results): string {
   const { name, passed_over: _, ...details } = engine
   const rows = [
     ['date', date],
     ['processor', `${machine.processor}, ${machine.cores} cores`],
     ['node', `${machine.node}, ${machine.platform}`],
     ['load before', machine.loadAverage.toFixed(2)],
-    ['engine', `${name} (${pairs(details, ' ')})`],
+    ['engine', `${name} in ${precision} (${pairs(details, ' ')})`],
     ['model', `${model.name}/${model.version}, input 1 x ${model.input.height} x ${model.input.width}`],
     ['windows', `${timing.windows} of ${timing.windowS} s, after ${timing.warmupS} s of warm-up`],
   ]
@@ -24,84 +29,94 @@ function facts({ date, machine, engine, model, timing, settings }: Results): str
 }
 
 function startup({ startupMs }: Results): string {
-  return table([
+  return textTable([
     ['start-up', 'ms', 'min - max'],
     ['spawn until /readyz says 200', ...spread(startupMs)],
   ])
 }
 
-function memory({ memory }: Results): string {
+function memory({ memory, closed }: Results): string {
   const row = (label: string, rss: Memory | undefined): string[] =>
-    rss === undefined ? [label, '-', '-', '-'] : [label, ...[rss.server, rss.engine, rss.server + rss.engine].map(mebi)]
-  return table([
-    ['RSS, MiB', 'server', 'engine', 'both'],
-    row('at ready', memory.ready),
-    row('after the load', memory.afterLoad),
-  ])
+    rss === undefined ? [label, '-', '-', '-'] : [label, ...[rss.server, rss.engine, total(rss)].map(mebi)]
+  const after = closed.map((result) => row(`after ${title(result)}`, result.memory))
+  return textTable([['RSS, MiB', 'server', 'engine', 'both'], row('at ready', memory), ...after])
 }
 
-function raw({ raw }: Results): string {
-  return table([
+function raw({ raw, notMeasured }: Results): string {
+  if (raw.length === 0) return ''
+  return textTable([
     ['raw engine, no HTTP', 'images/s', 'min - max'],
-    ...raw.map(({ batchSize, imagesPerS }) => [`batch ${batchSize}`, ...spread(imagesPerS)]),
+    ...raw.map(({ precision, batchSize, imagesPerS }) => [`${precision}, batch ${batchSize}`, ...spread(imagesPerS)]),
+    ...notMeasured.map(({ precision, reason }) => [`${precision}: ${reason}`]),
   ])
 }
 
-function http({ http }: Results): string {
+/** What each other precision gains over fp32. */
+function gain({ raw }: Results): string {
+  const rows = raw
+    .filter(({ precision }) => precision !== 'fp32')
+    .flatMap(({ precision, batchSize, imagesPerS }) => {
+      const fp32 = raw.find((other) => other.precision === 'fp32' && other.batchSize === batchSize)
+      return fp32 === undefined ? [] : [[`${precision}, batch ${batchSize}`, ratio(imagesPerS, fp32.imagesPerS)]]
+    })
+  return rows.length === 0 ? '' : textTable([['raw engine', 'to fp32'], ...rows])
+}
+
+function http(head: string, results: HttpResult[]): string {
+  if (results.length === 0) return ''
   const range = 'min - max'
-  return table([
-    ['HTTP, POST /classify', 'answers/s', range, 'p50 ms', range, 'p99 ms', range, 'mean batch', 'answered', 'errors'],
-    ...http.map((result) => [
+  const columns = ['answers/s', range, 'p50 ms', range, 'p99 ms', range, 'mean batch', 'answered', 'errors', 'load us']
+  return textTable([
+    [head, ...columns],
+    ...results.map((result) => [
       title(result),
       ...spread(result.answersPerS),
       ...spread(result.p50Ms),
       ...spread(result.p99Ms),
-      number(result.meanBatchSize),
+      figure(result.meanBatchSize),
       String(result.answered),
       String(errorCount(result)),
+      figure(result.generatorUs),
     ]),
   ])
 }
 
-function ratios({ raw, http }: Results): string {
-  const best = bestRaw(raw)
-  const single = raw.find(({ batchSize }) => batchSize === 1)
-  const ratio = (result: HttpResult, of: Series): string => (result.answersPerS.median / of.median).toFixed(3)
-  return table([
-    ['HTTP / raw engine', `best (batch ${best.batchSize})`, 'batch 1'],
-    ...http.map((result) => [
+/** The closed loop against the raw engine in the same precision. */
+function ratios(results: Results): string {
+  const best = bestRaw(results)
+  if (best === undefined || results.closed.length === 0) return ''
+  const single = results.raw.find((other) => other.precision === best.precision && other.batchSize === 1)
+  return textTable([
+    ['HTTP / raw engine', `best (batch ${best.batchSize})`, 'batch 1', 'p50 - raw batch 1, ms'],
+    ...results.closed.map((result) => [
       title(result),
-      ratio(result, best.imagesPerS),
+      ratio(result.answersPerS, best.imagesPerS),
       // One client has one input in flight, so batch 1 is what it can be compared with.
-      result.clients === 1 && single ? ratio(result, single.imagesPerS) : '',
+      ...(result.clients === 1 && single
+        ? [ratio(result.answersPerS, single.imagesPerS), figure(result.p50Ms.median - 1000 / single.imagesPerS.median)]
+        : []),
     ]),
   ])
 }
 
-function title({ input, clients }: HttpResult): string {
-  return `${INPUT_KINDS[input].title}, ${clients} ${clients === 1 ? 'client' : 'clients'}`
+function decoding({ decode, null: ceiling }: Results): string {
+  if (decode.length === 0) return ''
+  return textTable([
+    ['sharp alone', 'pictures/s', 'min - max', 'null engine / sharp'],
+    ...decode.map(({ input, picturesPerS }) => {
+      const served = ceiling.find((result) => result.input === input)
+      return [INPUT_KINDS[input].title, ...spread(picturesPerS), served ? ratio(served.answersPerS, picturesPerS) : '']
+    }),
+  ])
 }
 
-/** The first column to the left, the others to the right. */
-function table(rows: string[][]): string {
-  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
-  return rows
-    .map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(width(i)) : cell.padStart(width(i)))).join('  '))
-    .map((line) => line.trimEnd())
-    .join('\n')
+export function title({ input, answer, clients, ratePerS }: LoadScenario): string {
+  const load = ratePerS === undefined ? `${clients} ${clients === 1 ? 'client' : 'clients'}` : `${ratePerS}/s`
+  return `${INPUT_KINDS[input].title}${answer === 'binary' ? ', binary answer' : ''}, ${load}`
 }
 
-function spread({ median, min, max }: Series): [string, string] {
-  return [number(median), `${number(min)} - ${number(max)}`]
-}
-
-function number(value: number): string {
-  if (Number.isNaN(value)) return '-'
-  return value.toFixed(value >= 1000 ? 0 : value >= 10 ? 1 : 2)
-}
-
-function mebi(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(0)
+function ratio(a: Series, b: Series): string {
+  return (a.median / b.median).toFixed(3)
 }
 
 function pairs(values: Record<string, unknown>, separator: string): string {

@@ -1,12 +1,13 @@
 import { availableParallelism, cpus, loadavg } from 'node:os'
-import type { InputKindName } from './inputs.ts'
+import type { Precision } from '../src/model/engines/engine.ts'
+import type { InputKindName, PictureKindName } from './inputs.ts'
 import type { Memory } from './memory.ts'
 import type { Timing } from './options.ts'
 import type { ServedModel } from './server-api.ts'
 import type { Series } from './statistics.ts'
 
 /** Of the file that --json writes; raised when a field changes its meaning. */
-export const RESULTS_FORMAT = 1 as const
+export const RESULTS_FORMAT = 2 as const
 
 export interface Machine {
   processor: string
@@ -18,19 +19,40 @@ export interface Machine {
 }
 
 export interface RawResult {
+  precision: Precision
   batchSize: number
   imagesPerS: Series
 }
 
-export interface HttpResult {
+/** What is asked for: JSON from /classify, or raw float32 from /embed. */
+export type AnswerKind = 'json' | 'binary'
+
+export interface LoadScenario {
   input: InputKindName
+  answer: AnswerKind
+  /** Connections. */
   clients: number
+  /** Of an open loop: requests per second. */
+  ratePerS?: number
+}
+
+export interface HttpResult extends LoadScenario {
   answersPerS: Series
   p50Ms: Series
   p99Ms: Series
   meanBatchSize: number
   answered: number
   errors: Record<string, number>
+  /** CPU time of the load generator per answer. */
+  generatorUs: number
+  /** Right after the load. */
+  memory: Memory | undefined
+}
+
+/** Pictures that sharp alone decodes, in one process that does nothing else. */
+export interface DecodeResult {
+  input: PictureKindName
+  picturesPerS: Series
 }
 
 /** All that a run says, as it is written with --json; the report is made of nothing else. */
@@ -40,13 +62,24 @@ export interface Results {
   machine: Machine
   engine: Record<string, unknown>
   model: ServedModel
+  /** What the server computed in. */
+  precision: Precision
   timing: Timing
   /** Options of the server that the environment set. */
   settings: Record<string, string>
   startupMs: Series
-  memory: { ready: Memory | undefined; afterLoad: Memory | undefined }
+  /** At ready, before any request. */
+  memory: Memory | undefined
   raw: RawResult[]
-  http: HttpResult[]
+  /** Precisions that could not be had, and why. */
+  notMeasured: { precision: Precision; reason: string }[]
+  /** Closed loop. */
+  closed: HttpResult[]
+  /** Open loop: requests at a fixed rate, latency from the time each was due. */
+  open: HttpResult[]
+  /** Closed loop, with an engine that computes nothing. */
+  null: HttpResult[]
+  decode: DecodeResult[]
 }
 
 export function machine(): Machine {
@@ -59,11 +92,16 @@ export function machine(): Machine {
   }
 }
 
-/** The batch size at which the raw engine does most. */
-export function bestRaw(raw: RawResult[]): RawResult {
-  return raw.reduce((best, other) => (other.imagesPerS.median > best.imagesPerS.median ? other : best))
+/** The batch size at which the raw engine does most in the precision that is served. */
+export function bestRaw({ raw, precision }: Results): RawResult | undefined {
+  const served = raw.filter((result) => result.precision === precision)
+  return served.toSorted((a, b) => b.imagesPerS.median - a.imagesPerS.median)[0]
 }
 
-export function errorCount({ errors }: HttpResult): number {
+export function errorCount({ errors }: Pick<HttpResult, 'errors'>): number {
   return Object.values(errors).reduce((sum, count) => sum + count, 0)
+}
+
+export function allHttp({ closed, open, null: ceiling }: Results): HttpResult[] {
+  return [...closed, ...open, ...ceiling]
 }

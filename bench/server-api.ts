@@ -1,6 +1,7 @@
 import type { EngineName } from '../src/model/engines/engine.ts'
 import { compareVersions } from '../src/model/repository.ts'
 import type { InputShape, Payload } from './inputs.ts'
+import type { AnswerKind } from './results.ts'
 
 export interface ServedModel {
   name: string
@@ -27,17 +28,50 @@ export async function readInfo(url: string): Promise<ServerInfo> {
   return { engine: info.engine, model }
 }
 
+/** Where each kind of answer is to be had, and how it is asked for. */
+export const REQUESTS: Record<AnswerKind, { path: string; headers: Record<string, string> }> = {
+  json: { path: '/classify', headers: {} },
+  binary: { path: '/embed', headers: { accept: 'application/octet-stream' } },
+}
+
 /** One request before the load, read in full: throws unless the answer is one result of that model. */
-export async function checkAnswer(url: string, { contentType, body }: Payload, model: ServedModel): Promise<void> {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': contentType }, body })
-  const text = await response.text()
-  if (response.status !== 200) throw new Error(`${contentType}: status ${response.status}, ${text}`)
-  const answer = JSON.parse(text) as { model: ServedModel; results: { logits?: number[]; embedding?: number[] }[] }
-  const [result] = answer.results
-  const sound = answer.results.length === 1 && result?.logits?.every(Number.isFinite) && result.embedding
-  if (!sound || answer.model.name !== model.name || answer.model.version !== model.version) {
-    throw new Error(`${contentType}: unexpected answer ${text.slice(0, 200)}`)
-  }
+export async function checkAnswer(
+  server: string,
+  answer: AnswerKind,
+  { contentType, body }: Payload,
+  model: ServedModel,
+): Promise<void> {
+  const { path, headers } = REQUESTS[answer]
+  const response = await fetch(server + path, {
+    method: 'POST',
+    headers: { 'content-type': contentType, ...headers },
+    body: new Uint8Array(body),
+  })
+  const bytes = await response.arrayBuffer()
+  const text = (): string => Buffer.from(bytes).toString('utf8', 0, 200)
+  if (response.status !== 200) throw new Error(`${contentType}: status ${response.status}, ${text()}`)
+  const sound = answer === 'binary' ? isEmbedding(bytes) : isResult(JSON.parse(Buffer.from(bytes).toString()), model)
+  if (!sound) throw new Error(`${contentType}: unexpected answer ${text()}`)
+}
+
+function isEmbedding(bytes: ArrayBuffer): boolean {
+  return bytes.byteLength > 0 && bytes.byteLength % 4 === 0 && new Float32Array(bytes).every(Number.isFinite)
+}
+
+interface JsonAnswer {
+  model: { name: string; version: string }
+  results: { logits?: number[]; embedding?: number[] }[]
+}
+
+function isResult({ model, results }: JsonAnswer, { name, version }: ServedModel): boolean {
+  const [result] = results
+  const vectors = [result?.logits, result?.embedding]
+  return (
+    model.name === name &&
+    model.version === version &&
+    results.length === 1 &&
+    vectors.every((vector) => vector !== undefined && vector.length > 0 && vector.every(Number.isFinite))
+  )
 }
 
 export interface BatchCount {

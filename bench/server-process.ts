@@ -3,39 +3,54 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { killAtExit } from './child-process.ts'
+import { killAtExit, killGroup } from './child-process.ts'
 import { type Memory, memoryOf } from './memory.ts'
 
-const MAIN = fileURLToPath(new URL('../dist/server/main.js', import.meta.url))
+export interface ServerCommand {
+  /** Program and arguments. It listens on the HOST and PORT of its environment. */
+  argv: [string, ...string[]]
+  /** Answers 200 to GET when requests can be sent. */
+  readyPath: string
+}
+
+const node = (...args: string[]): ServerCommand => ({ argv: [process.execPath, ...args], readyPath: '/readyz' })
+
+/** The server as it is deployed. */
+export const DEPLOYED = node(fileURLToPath(new URL('../dist/server/main.js', import.meta.url)))
+/** The same with an engine that computes nothing. */
+export const NULL_ENGINE = node('--import', 'tsx', fileURLToPath(new URL('./null/server.ts', import.meta.url)))
+
 /** Also the resolution of the start-up time. */
 const POLL_INTERVAL_MS = 10
 /** Long, since an engine may run every batch size once before it is ready. */
 const READY_TIMEOUT_MS = 300_000
 const STOP_TIMEOUT_MS = 15_000
 
-/** The server as it is deployed, `node dist/server/main.js`, on a port of its own. */
+/** A server in a process group of its own, on a port of its own. */
 export class ServerProcess {
   readonly url: string
-  /** From the spawn until /readyz said 200. */
+  /** From the spawn until the ready path said 200. */
   readonly startupMs: number
   readonly #process: ChildProcess
 
-  /** Resolves when the server is ready. `env` is all it sees. Rejects when it ends, or takes too long; nothing is left. */
-  static async start(env: NodeJS.ProcessEnv): Promise<ServerProcess> {
+  /** Resolves when the server is ready. `env` is all it sees. Rejects when it ends or takes too long; nothing is left. */
+  static async start(command: ServerCommand, env: NodeJS.ProcessEnv): Promise<ServerProcess> {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
+    const [program, ...args] = command.argv
     const start = performance.now()
-    const child = spawn(process.execPath, [MAIN], {
+    const child = spawn(program, args, {
       env: { ...env, HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: 'warn' },
+      detached: true,
       // stdout is for the report alone.
       stdio: ['ignore', 2, 2],
     })
     killAtExit(child)
-    while (!(await isReady(url))) {
+    while (!(await isReady(url + command.readyPath))) {
       const end = endOf(child)
       if (end !== undefined) throw new Error(`the server ended before it was ready: ${end}`)
       if (performance.now() - start > READY_TIMEOUT_MS) {
-        child.kill('SIGKILL')
+        killGroup(child)
         throw new Error(`the server was not ready within ${READY_TIMEOUT_MS / 1000} s`)
       }
       await sleep(POLL_INTERVAL_MS)
@@ -59,12 +74,32 @@ export class ServerProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.ended !== undefined) return
-    const ended = once(this.#process, 'exit')
-    this.#process.kill('SIGTERM')
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_TIMEOUT_MS)
-    await ended
-    clearTimeout(timer)
+    if (this.ended === undefined) {
+      const ended = once(this.#process, 'exit')
+      this.#process.kill('SIGTERM')
+      const timer = setTimeout(() => killGroup(this.#process), STOP_TIMEOUT_MS)
+      await ended
+      clearTimeout(timer)
+    }
+    // Whatever the server started and left behind.
+    killGroup(this.#process)
+  }
+}
+
+/** Starts a server for `use` alone. */
+export async function withServer<T>(
+  command: ServerCommand,
+  env: NodeJS.ProcessEnv,
+  use: (server: ServerProcess) => Promise<T>,
+): Promise<T> {
+  const server = await ServerProcess.start(command, env)
+  try {
+    return await use(server)
+  } catch (error) {
+    // Otherwise the run would fail with whatever connection broke first.
+    throw server.ended === undefined ? error : new Error(`the server ended in the middle: ${server.ended}`)
+  } finally {
+    await server.stop()
   }
 }
 
@@ -75,7 +110,7 @@ function endOf({ exitCode, signalCode }: ChildProcess): string | undefined {
 
 async function isReady(url: string): Promise<boolean> {
   try {
-    const response = await fetch(`${url}/readyz`)
+    const response = await fetch(url)
     await response.arrayBuffer()
     return response.status === 200
   } catch {

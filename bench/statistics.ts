@@ -48,3 +48,17 @@ export function windowOf(answers: Answer[], fromMs: number, toMs: number): Windo
     p99Ms: percentile(latencies, 0.99),
   }
 }
+
+/**
+ * The same for an open loop: of the answers to what fell due after `fromMs` and up to `toMs`, whenever they came. Nothing
+ * that was slow drops out at the window's end, and the rate falls behind the one asked for only by what was never answered.
+ */
+export function dueWindowOf(answers: Answer[], fromMs: number, toMs: number): Window {
+  const counted = answers.filter(({ atMs, latencyMs }) => atMs - latencyMs > fromMs && atMs - latencyMs <= toMs)
+  const latencies = counted.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b)
+  return {
+    answersPerS: (counted.length * 1000) / (toMs - fromMs),
+    p50Ms: percentile(latencies, 0.5),
+    p99Ms: percentile(latencies, 0.99),
+  }
+}

@@ -1,14 +1,17 @@
-import { runInChild } from './child-process.ts'
-import type { Payload } from './inputs.ts'
-import type { Timing } from './options.ts'
-import type { Window } from './statistics.ts'
+import { runInChild } from '../child-process.ts'
+import type { Payload } from '../inputs.ts'
+import type { Timing } from '../options.ts'
+import type { Window } from '../statistics.ts'
 
 export interface LoadJob {
   url: string
   /** All different, and at least as many as there are clients. */
   payloads: Payload[]
-  /** Connections; each sends its next request when it has its answer (closed loop). */
+  headers?: Record<string, string>
+  /** Connections, each with one request in flight at the most. */
   clients: number
+  /** Requests per second, whatever the server does (open loop); without it each client sends when it has its answer. */
+  ratePerS?: number | undefined
   timing: Timing
 }
 
@@ -19,12 +22,11 @@ export interface LoadResult {
   answered: number
   /** Everything else that became of requests, and how often; empty when all is well. */
   errors: Record<string, number>
+  /** What the generator itself took of the machine: CPU time per answer. */
+  generatorUs: number
 }
 
-/**
- * Loads the server from a process of its own, so that the generator's work delays neither the server nor this process.
- * An open-loop generator would be a second child module with the same result.
- */
+/** Loads the server from a process of its own, so that the generator's work delays neither the server nor this process. */
 export function measureLoad(job: LoadJob): Promise<LoadResult> {
   if (job.payloads.length < job.clients) throw new Error(`${job.payloads.length} inputs for ${job.clients} clients`)
   return runInChild(new URL('./load-child.ts', import.meta.url), job)

@@ -1,0 +1,22 @@
+import { runInChild } from './child-process.ts'
+import type { InputShape, PictureKindName } from './inputs.ts'
+import type { Timing } from './options.ts'
+
+export interface DecodeJob {
+  input: PictureKindName
+  model: InputShape
+  timing: Timing
+}
+
+export interface DecodeThroughput {
+  /** One per window. */
+  picturesPerS: number[]
+}
+
+/**
+ * What sharp alone does with the same files, in a process of its own and with the settings that the server gives it, down
+ * to the size at which the server looks for ink: no HTTP, no grey levels, no fitting, and no server running.
+ */
+export function measureDecoding(job: DecodeJob): Promise<DecodeThroughput> {
+  return runInChild(new URL('./decode-child.ts', import.meta.url), job)
+}

@@ -1,0 +1,44 @@
+import { type Memory, total } from './memory.ts'
+import { title } from './report.ts'
+import type { HttpResult, Results } from './results.ts'
+import { type Series, series } from './statistics.ts'
+
+/** One figure of a run, under a name that is the same in every run which measured it. */
+export interface Quantity {
+  name: string
+  /** Which way is better. */
+  better: 'higher' | 'lower'
+  series: Series
+}
+
+/** All that two runs can be compared by. */
+export function quantities(results: Results): Quantity[] {
+  const { startupMs, memory, raw, closed, open, null: ceiling, decode } = results
+  return [
+    { name: 'start-up, ms', better: 'lower', series: startupMs },
+    ...resident('RSS at ready, MiB', memory),
+    ...raw.map(({ precision, batchSize, imagesPerS }): Quantity => {
+      return { name: `raw ${precision}, batch ${batchSize}, images/s`, better: 'higher', series: imagesPerS }
+    }),
+    ...closed.flatMap((result) => ofLoad(title(result), result)),
+    // The rate follows the closed loop's best and differs between runs; its share of it does not, nor its place.
+    ...open.flatMap((result, i) => ofLoad(`open loop ${i + 1} (${result.input})`, result)),
+    ...ceiling.flatMap((result) => ofLoad(`null engine, ${title(result)}`, result)),
+    ...decode.map(({ input, picturesPerS }): Quantity => {
+      return { name: `sharp alone, ${input}, pictures/s`, better: 'higher', series: picturesPerS }
+    }),
+  ]
+}
+
+function ofLoad(name: string, { answersPerS, p50Ms, p99Ms, memory }: HttpResult): Quantity[] {
+  return [
+    { name: `${name}, answers/s`, better: 'higher', series: answersPerS },
+    { name: `${name}, p50 ms`, better: 'lower', series: p50Ms },
+    { name: `${name}, p99 ms`, better: 'lower', series: p99Ms },
+    ...resident(`${name}, RSS MiB`, memory),
+  ]
+}
+
+function resident(name: string, memory: Memory | undefined): Quantity[] {
+  return memory === undefined ? [] : [{ name, better: 'lower', series: series([total(memory) / 2 ** 20]) }]
+}

@@ -1,0 +1,130 @@
+import { type RepositoryEntry, readRepository } from '../src/model/repository.ts'
+import { type Config, loadConfig, OPTIONS } from '../src/server/config.ts'
+import { engineOptions } from '../src/server/serving.ts'
+import { measureDecoding } from './decode.ts'
+import { PICTURE_KINDS } from './inputs.ts'
+import type { Options } from './options.ts'
+import { progress } from './progress.ts'
+import { measureRawEngine, type RawEngineJob } from './raw-engine.ts'
+import { type DecodeResult, type HttpResult, machine, type RawResult, RESULTS_FORMAT, type Results } from './results.ts'
+import { closedScenarios, measureHttp, nullScenarios, openScenarios } from './scenarios.ts'
+import { readInfo, type ServedModel } from './server-api.ts'
+import { DEPLOYED, NULL_ENGINE, withServer } from './server-process.ts'
+import { series } from './statistics.ts'
+
+/** Options of the server that the bench itself sets. */
+const OWN_OPTIONS = ['HOST', 'PORT', 'LOG_LEVEL', 'API_KEYS', 'ENGINE', 'MODEL_REPOSITORY']
+
+/**
+ * One run. The raw engine is measured before and after the HTTP load, the server not running, and its windows are taken
+ * together: a machine that grows slower or faster during the run then shows as spread instead of moving the ratio.
+ */
+export async function run(options: Options): Promise<Results> {
+  // In process.env, so that the configuration read here and the one that the server reads are the same.
+  Object.assign(process.env, { ENGINE: options.engine, MODEL_REPOSITORY: options.repository, API_KEYS: '' })
+  const config = loadConfig()
+  const facts = { date: new Date().toISOString(), machine: machine(), timing: options.timing }
+
+  progress('start-up')
+  const first = await withServer(DEPLOYED, process.env, async (server) => {
+    const memory = server.memory()
+    return { ...(await readInfo(server.url)), startupMs: server.startupMs, memory }
+  })
+  const { name, version, input } = first.model
+  const entry = findEntry(config, first.model)
+  const rawJob = { engine: first.engine.name, options: engineOptions(config), entry, timing: options.timing }
+  const precision = await servedPrecision({ ...rawJob, batchSizes: [] })
+
+  const before = await measureRaw(rawJob, options, 'before the load')
+  const loaded = await measureServer(first.model, options)
+  const after = await measureRaw(rawJob, options, 'after the load')
+  const ceiling = await measureCeiling(first.model, options)
+
+  return {
+    format: RESULTS_FORMAT,
+    ...facts,
+    engine: first.engine,
+    model: { name, version, input: { height: input.height, width: input.width } },
+    precision,
+    settings: settings(),
+    startupMs: series([first.startupMs, ...loaded.startupMs]),
+    memory: first.memory,
+    raw: together(before.raw, after.raw),
+    notMeasured: before.notMeasured,
+    closed: loaded.closed,
+    open: loaded.open,
+    ...ceiling,
+  }
+}
+
+function findEntry(config: Config, { name, version }: ServedModel): RepositoryEntry {
+  const entries = readRepository(config.MODEL_REPOSITORY)
+  const entry = entries.find(({ manifest }) => manifest.name === name && manifest.version === version)
+  if (entry === undefined) throw new Error(`the server serves ${name}/${version}, which the repository lacks`)
+  return entry
+}
+
+/** What the engine makes of the PRECISION that the server is given. */
+async function servedPrecision(job: RawEngineJob): Promise<Results['precision']> {
+  const result = await measureRawEngine(job)
+  if ('refused' in result) throw new Error(result.refused)
+  return result.precision
+}
+
+async function measureRaw(job: Omit<RawEngineJob, 'batchSizes'>, options: Options, when: string) {
+  const raw: RawResult[] = []
+  const notMeasured: Results['notMeasured'] = []
+  for (const precision of options.parts.includes('raw') ? options.precisions : []) {
+    progress(`raw engine, ${precision}, ${when}`)
+    const asked = { ...job, batchSizes: options.batchSizes, options: { ...job.options, precision } }
+    const result = await measureRawEngine(asked)
+    if ('refused' in result) notMeasured.push({ precision, reason: result.refused })
+    else if (result.precision !== precision) notMeasured.push({ precision, reason: `computed in ${result.precision}` })
+    else {
+      for (const size of result.sizes) {
+        raw.push({ precision, batchSize: size.batchSize, imagesPerS: series(size.imagesPerS) })
+      }
+    }
+  }
+  return { raw, notMeasured }
+}
+
+/** The windows of each precision and batch size, whenever they were measured. */
+function together(before: RawResult[], after: RawResult[]): RawResult[] {
+  return before.map((result) => {
+    const again = after.find((other) => other.precision === result.precision && other.batchSize === result.batchSize)
+    return { ...result, imagesPerS: series([...result.imagesPerS.values, ...(again?.imagesPerS.values ?? [])]) }
+  })
+}
+
+async function measureServer(model: ServedModel, options: Options) {
+  const none = { closed: [] as HttpResult[], open: [] as HttpResult[], startupMs: [] as number[] }
+  if (!options.parts.includes('closed')) return none
+  return withServer(DEPLOYED, process.env, async (server) => {
+    const closed = await measureHttp(server, model, closedScenarios(options), options)
+    const scenarios = options.parts.includes('open') ? openScenarios(options, closed) : []
+    const open = await measureHttp(server, model, scenarios, options)
+    return { closed, open, startupMs: [server.startupMs] }
+  })
+}
+
+/** The server around an engine that computes nothing, and sharp around no server. */
+async function measureCeiling(model: ServedModel, options: Options) {
+  const ceiling: { null: HttpResult[]; decode: DecodeResult[] } = { null: [], decode: [] }
+  if (!options.parts.includes('null')) return ceiling
+  for (const input of PICTURE_KINDS) {
+    progress(`sharp alone, ${input}`)
+    const { picturesPerS } = await measureDecoding({ input, model: model.input, timing: options.timing })
+    ceiling.decode.push({ input, picturesPerS: series(picturesPerS) })
+  }
+  progress('null engine')
+  ceiling.null = await withServer(NULL_ENGINE, process.env, (server) =>
+    measureHttp(server, model, nullScenarios(options), options),
+  )
+  return ceiling
+}
+
+function settings(): Record<string, string> {
+  const set = Object.keys(OPTIONS).filter((name) => !OWN_OPTIONS.includes(name) && process.env[name] !== undefined)
+  return Object.fromEntries(set.map((name) => [name, process.env[name] as string]))
+}

@@ -1,0 +1,31 @@
+import type { Series } from './statistics.ts'
+
+/** For a terminal: the first column to the left, the others to the right. */
+export function textTable(rows: string[][]): string {
+  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  return rows
+    .map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(width(i)) : cell.padStart(width(i)))).join('  '))
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/** The same for Markdown; the first row is the head. */
+export function markdownTable([head = [], ...rows]: string[][]): string {
+  const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
+  return [head, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
+/** Median, and the smallest and largest window. */
+export function spread({ median, min, max }: Series): [string, string] {
+  return [figure(median), `${figure(min)} - ${figure(max)}`]
+}
+
+/** Three or four digits of a quantity; a dash where there is none. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return '-'
+  return value.toFixed(value >= 1000 ? 0 : value >= 10 ? 1 : 2)
+}
+
+export function mebi(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0)
+}
