@@ -76,6 +76,12 @@ describe('the architecture', () => {
     expect(filesThat((text) => /process\.env\b/.test(text))).toEqual(['server/config.ts'])
   })
 
+  it('hears signals before it loads anything: main.ts imports nothing at its top', () => {
+    const main = readFileSync(join(SRC, 'server/main.ts'), 'utf8')
+    expect(main).toMatch(/process\.on\(signal/)
+    expect(main.match(/^import .*$/gm)).toBeNull()
+  })
+
   it('listens in main.ts alone', () => {
     expect(filesThat((text) => /\.listen\(/.test(text))).toEqual(['server/main.ts'])
   })
