@@ -34,6 +34,9 @@ FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="resnet-serve" \
       org.opencontainers.image.description="HTTP embedding and inference server for ResNets trained in PyTorch, with dynamic batching"
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+# A balancer learns of the end after the container does: Kubernetes removes the endpoint and sends SIGTERM at the same
+# time, and probes take a period or two. Long enough for both, and short of the 10 s that docker stop waits.
+ENV DRAIN_DELAY_MS=5000
 WORKDIR /app
 # What changes least comes first. All of it belongs to root: the server writes no file.
 COPY --from=packages /app/node_modules ./node_modules

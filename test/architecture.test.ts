@@ -77,6 +77,12 @@ describe('the architecture', () => {
     expect(importers.sort()).toEqual(['model/engines/tensorflow-environment.ts', 'server/config.ts'])
   })
 
+  it('hears signals before it loads anything: main.ts imports nothing at its top', () => {
+    const main = readFileSync(join(SRC, 'server/main.ts'), 'utf8')
+    expect(main).toMatch(/process\.on\(signal/)
+    expect(main.match(/^import .*$/gm)).toBeNull()
+  })
+
   it('listens in main.ts alone', () => {
     expect(filesThat((text) => /\.listen\(/.test(text))).toEqual(['server/main.ts'])
   })

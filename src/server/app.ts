@@ -25,12 +25,26 @@ import { requestId } from './request-id.ts'
 /** Time for a client to send its headers (ms). */
 const HEADERS_TIMEOUT_MS = 10_000
 
+/** How often (ms) Node looks for requests that come too slowly; their 408 can be late by as much. */
+const TIMEOUT_CHECK_MS = 1000
+/** How much longer (ms) than a request may take nothing needs to move on a socket: then its client does not read. */
+const UNREAD_GRACE_MS = 5000
+
+export interface ConnectionLimits {
+  /** Open at once. */
+  maximum: number
+  /** On one connection; 0 is no limit. */
+  maxRequests: number
+  keepAliveTimeoutMs: number
+}
+
 export interface AppOptions {
   services: Services
   metrics: Metrics
   /** Empty: no key is needed. */
   apiKeys: string[]
   pressure: PressureLimits
+  connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
   /** Puts a load report on inference answers. */
@@ -40,7 +54,7 @@ export interface AppOptions {
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, apiKeys, logger, pressure, overloadStatus, loadReport } = options
+  const { services, metrics, apiKeys, logger, pressure, connections, overloadStatus, loadReport } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -48,7 +62,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     genReqId: requestId,
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
-    http: { headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs) },
+    connectionTimeout: limits.requestTimeoutMs + UNREAD_GRACE_MS,
+    keepAliveTimeout: connections.keepAliveTimeoutMs,
+    maxRequestsPerSocket: connections.maxRequests,
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs),
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    },
     clientErrorHandler: answerClientError,
     frameworkErrors: sendProblem,
     // A request that comes while the server closes is answered like any other.
@@ -57,6 +77,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     // strictTypes off: the multipart schema has no type, since its body never reaches the validator.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strictTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.server.maxConnections = connections.maximum
 
   // Answers are plain objects made field by field; JSON.stringify beats a schema-driven writer on long number arrays.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))

@@ -202,6 +202,30 @@ export const OPTIONS = {
     effect: 'Of the ORCA load report in the header `endpoint-load-metrics` of inference answers.',
   }),
 
+  MAX_CONNECTIONS: count(
+    { default: 10_000, unit: 'connections', effect: 'Open at once; one more is closed as soon as it is made.' },
+    1,
+    1_000_000,
+  ),
+  MAX_REQUESTS_PER_CONNECTION: count(
+    {
+      default: 10_000,
+      unit: 'requests',
+      effect: 'The last one is answered with `Connection: close`, so that clients spread anew; 0 is no limit.',
+    },
+    0,
+    1_000_000_000,
+  ),
+  KEEP_ALIVE_TIMEOUT_MS: count(
+    {
+      default: 72_000,
+      unit: 'ms',
+      effect: 'How long an idle connection stays open; must exceed that of the balancer in front.',
+    },
+    1,
+    3_600_000,
+  ),
+
   DRAIN_DELAY_MS: count(
     {
       default: 0,

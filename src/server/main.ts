@@ -1,11 +1,19 @@
 #!/usr/bin/env node
-import { pino } from 'pino'
-import { ConfigError, loadConfig } from './config.ts'
-import { createServing } from './serving.ts'
-import { shutDown } from './shutdown.ts'
+/**
+ * Starts the server from the environment, and ends it on SIGTERM or SIGINT. The only file that listens.
+ *
+ * It imports nothing at its top: a signal must be heard before the first library is loaded, since the kernel drops what
+ * process 1 of a container has no handler for.
+ */
+let end = (_signal: NodeJS.Signals): void => process.exit(0)
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (received) => end(received))
 
-/** Starts the server from the environment, and ends it on SIGTERM or SIGINT. The only file that listens. */
 async function main(): Promise<void> {
+  const { pino } = await import('pino')
+  const { loadConfig } = await import('./config.ts')
+  const { createServing } = await import('./serving.ts')
+  const { shutDown } = await import('./shutdown.ts')
+
   const config = loadConfig()
   const logger = pino({ level: config.LOG_LEVEL })
   const fail = (reason: unknown): void => {
@@ -15,19 +23,17 @@ async function main(): Promise<void> {
   const serving = await createServing(config, logger, fail)
 
   let ending = false
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
+  end = (signal) => {
+    // Once is enough: a second signal neither hurries nor delays the first.
     if (ending) return
     ending = true
     logger.info(`${signal}: shutting down`)
-    const clean = await shutDown(serving, {
-      drainDelayMs: config.DRAIN_DELAY_MS,
-      timeoutMs: config.SHUTDOWN_TIMEOUT_MS,
-    })
-    logger.info(clean ? 'done' : 'requests were still in flight')
-    process.exit(clean ? 0 : 1)
+    const options = { drainDelayMs: config.DRAIN_DELAY_MS, timeoutMs: config.SHUTDOWN_TIMEOUT_MS }
+    shutDown(serving, options).then((clean) => {
+      logger.info(clean ? 'done' : 'requests were still in flight')
+      process.exit(clean ? 0 : 1)
+    }, fail)
   }
-  process.on('SIGTERM', end)
-  process.on('SIGINT', end)
 
   // HTTP first: /livez and /readyz answer while the model loads.
   await serving.app.listen({ host: config.HOST, port: config.PORT })
@@ -41,6 +47,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: Error) => {
-  process.stderr.write(`${error instanceof ConfigError ? 'configuration' : 'start-up'}: ${error.message}\n`)
+  process.stderr.write(`${error.name === 'ConfigError' ? 'configuration' : 'start-up'}: ${error.message}\n`)
   process.exit(1)
 })
+
+export {}

@@ -12,6 +12,7 @@ import { readRepository } from '../model/repository.ts'
 import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
+import { Connections } from './connections.ts'
 import { LoadReport } from './load-report.ts'
 import { Metrics } from './metrics.ts'
 
@@ -20,8 +21,12 @@ export interface Serving {
   readonly app: FastifyInstance
   /** Opens the engine and loads every model; HTTP may listen meanwhile and says "starting". Rejects with the reason. */
   start(): Promise<void>
-  /** From here on /readyz says 503, and connections are closed after their answer; requests are still served. */
-  beginDraining(): void
+  readonly connections: Connections
+  /**
+   * From here on /readyz says 503, and connections are closed after their answer; requests are still served. Returns
+   * whether any were before.
+   */
+  beginDraining(): boolean
   /** Finishes what is in flight, accepts nothing more, and ends the engine process. */
   stop(): Promise<void>
 }
@@ -119,12 +124,18 @@ export async function createServing(
     apiKeys: config.API_KEYS,
     pressure: { maxEventLoopDelayMs: config.MAX_EVENT_LOOP_DELAY_MS, maxRssBytes: config.MAX_RSS_BYTES },
     overloadStatus: config.OVERLOAD_STATUS,
+    connections: {
+      maximum: config.MAX_CONNECTIONS,
+      maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
+      keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+    },
     loadReport: config.LOAD_REPORT === 'off' ? undefined : { report: loadReport, format: config.LOAD_REPORT },
     logger,
   })
 
   return {
     app,
+    connections: new Connections(app.server, clock),
 
     async start() {
       const opened = await engine.start()
@@ -154,7 +165,9 @@ export async function createServing(
     },
 
     beginDraining() {
+      const wasServing = phase === 'serving'
       phase = 'draining'
+      return wasServing
     },
 
     async stop() {

@@ -5,18 +5,18 @@ export interface ShutdownOptions {
   timeoutMs: number
 }
 
-/** How often connections that have become idle are closed, while those in use finish. */
-const IDLE_SWEEP_MS = 100
+/** How often connections are looked through for those that nobody needs any more. */
+const SWEEP_MS = 100
 
 /**
  * The end in its order: not ready; still serving, so that balancers notice; no new connections; what is in flight; the
- * queue; the engine. Returns false when that took longer than `timeoutMs` and was cut short.
+ * queue; the engine. A server that never was ready has no balancer to tell. Returns false when that took longer than
+ * `timeoutMs` and was cut short.
  */
 export async function shutDown(serving: Serving, { drainDelayMs, timeoutMs }: ShutdownOptions): Promise<boolean> {
-  serving.beginDraining()
-  await sleep(drainDelayMs)
-  // A connection that was busy when the server closed stays open after its answer; nothing more is coming on it.
-  const sweep = setInterval(() => serving.app.server.closeIdleConnections(), IDLE_SWEEP_MS)
+  const wasServing = serving.beginDraining()
+  if (wasServing) await sleep(drainDelayMs)
+  const sweep = setInterval(() => serving.connections.closeUnused(), SWEEP_MS)
   const finished = await Promise.race([serving.stop().then(() => true), sleep(timeoutMs).then(() => false)])
   clearInterval(sweep)
   return finished

@@ -49,6 +49,7 @@ export async function build(options: BuildOptions = {}) {
     metrics,
     apiKeys: options.apiKeys ?? [],
     pressure: { maxEventLoopDelayMs: 0, maxRssBytes: 0 },
+    connections: { maximum: 100, maxRequests: 0, keepAliveTimeoutMs: 5000 },
     overloadStatus: 503,
     logger,
     ...options.app,
