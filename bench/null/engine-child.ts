@@ -55,4 +55,6 @@ function send(reply: Reply): void {
 process.on('message', (request: Request) => send({ id: request.id, result: handle(request) }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit(0))
-setInterval(() => send({ pulse: true }), PULSE_INTERVAL_MS)
+setInterval(() => {
+  send({ pulse: { residentBytes: process.memoryUsage.rss(), liveTensors: undefined } })
+}, PULSE_INTERVAL_MS)

@@ -1,5 +1,6 @@
 import type { Clock } from '../batching/clock.ts'
 import type { ErrorCode, ServeError } from '../errors.ts'
+import type { GpuFacts } from '../model/engines/gpu-facts.ts'
 import type { OpenedInfo } from '../model/engines/protocol.ts'
 import type { ImageDecoder } from '../model/input/image-decoder.ts'
 import type { ModelCatalog } from '../model/model-catalog.ts'
@@ -47,6 +48,8 @@ export interface Services {
   refusal: (inputs: number, deadline: number) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined
+  /** Empty where there is none, or no driver to ask. */
+  gpus: () => readonly GpuFacts[]
   observeStages: (timings: StageTimings) => void
   /** The metrics in the Prometheus text format. */
   metrics: () => Promise<{ contentType: string; text: string }>

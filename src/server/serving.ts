@@ -6,6 +6,7 @@ import { EngineModel } from '../model/engine-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
 import { EnginePool } from '../model/engines/engine-pool.ts'
 import { listGpuDevices } from '../model/engines/gpu-devices.ts'
+import { GpuMonitor } from '../model/engines/gpu-monitor.ts'
 import { ImageDecoder } from '../model/input/image-decoder.ts'
 import { ModelCatalog } from '../model/model-catalog.ts'
 import { readRepository } from '../model/repository.ts'
@@ -89,11 +90,13 @@ export async function createServing(
     maxPending: config.MAX_QUEUE_SIZE,
   })
   const loadReport = createLoadReport(clock, () => batcher.queueDepth / config.MAX_QUEUE_SIZE)
+  const gpus = new GpuMonitor(clock)
   const metrics = new Metrics({
     queueDepth: () => batcher.queueDepth,
     engineRestarts: () => engine.restarts,
     engineReady: () => engine.state === 'ready',
     engineVitals: () => engine.vitals,
+    gpus: () => gpus.facts,
   })
   const models = new ModelCatalog(config.DEFAULT_MODEL)
 
@@ -117,6 +120,7 @@ export async function createServing(
       // Pictures being decoded will want places in the queue as well.
       refusal: (inputs, deadline) => batcher.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
+      gpus: () => gpus.facts,
       observeStages: (timings) => metrics.observeStages(timings),
       metrics: () => metrics.expose(),
     },
@@ -138,6 +142,7 @@ export async function createServing(
     connections: new Connections(app.server, clock),
 
     async start() {
+      await gpus.start()
       const opened = await engine.start()
       logger.info(
         { engine: opened.engine, ...opened.details, passed_over: opened.passedOver },
@@ -173,6 +178,7 @@ export async function createServing(
     async stop() {
       await app.close()
       await batcher.drain()
+      gpus.stop()
       await engine.stop()
     },
   }

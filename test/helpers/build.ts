@@ -27,6 +27,7 @@ export async function build(options: BuildOptions = {}) {
     engineRestarts: () => 0,
     engineReady: () => true,
     engineVitals: () => ({ residentBytes: 0, liveTensors: 0 }),
+    gpus: () => [],
   })
   const services: Services = {
     clock: systemClock,
@@ -36,6 +37,7 @@ export async function build(options: BuildOptions = {}) {
     readiness: () => 'ready',
     refusal: () => undefined,
     engine: () => ({ engine: 'onnx', details: { version: '0' }, passedOver: [{ engine: 'cuda', reason: 'no GPU' }] }),
+    gpus: () => [],
     observeStages: (timings) => metrics.observeStages(timings),
     metrics: () => metrics.expose(),
     ...options.services,

@@ -52,6 +52,7 @@ export async function examineEngine(
     heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
     clock: systemClock,
     onOutput: (line) => output.push(line),
+    onWarning: (line) => output.push(line),
     ...(module ? { entry: module } : {}),
   })
   const report: EngineReport = { engine, works: false }
