@@ -1,7 +1,7 @@
 import { ServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
 import type { Query } from './query.ts'
-import { shortestFloat32, toJsonNumbers } from './shortest-float32.ts'
+import { shortestFloat32 } from './shortest-float32.ts'
 
 export interface ScoredClass {
   label: string
@@ -16,17 +16,18 @@ export interface ItemError {
 /** The parts of one input's result that both routes share, as `include` asks. */
 export interface Vectors {
   top?: ScoredClass[]
-  logits?: number[]
-  embedding?: number[] | string
+  /** The serializer prints float32 (`server/serialize-json.ts`). */
+  logits?: Float32Array
+  embedding?: Float32Array | string
 }
 
 export function vectors(prediction: Prediction, model: Model, query: Query): Vectors {
   const parts: Vectors = {}
   if (query.include.has('top')) parts.top = topClasses(prediction.logits, model.manifest.labels, query.topK)
-  if (query.include.has('logits')) parts.logits = toJsonNumbers(prediction.logits)
+  if (query.include.has('logits')) parts.logits = prediction.logits
   if (query.include.has('embedding')) {
     const embedding = embeddingOf(prediction, query)
-    parts.embedding = query.base64 ? bytesOf(embedding).toString('base64') : toJsonNumbers(embedding)
+    parts.embedding = query.base64 ? bytesOf(embedding).toString('base64') : embedding
   }
   return parts
 }

@@ -8,7 +8,9 @@
  */
 export function shortestFloat32(x: number): number {
   if (x === 0 || !Number.isFinite(x)) return x
-  const exponent = Math.floor(Math.log10(Math.abs(x)))
+  // Math.round takes halves upwards: the two signs must not come out different.
+  if (x < 0) return -shortestFloat32(-x)
+  const exponent = Math.floor(Math.log10(x))
   if (exponent < -13 || exponent > 13) return bySearch(x)
   for (let digits = 6; digits <= 9; digits++) {
     const places = digits - 1 - exponent
@@ -29,11 +31,4 @@ function bySearch(x: number): number {
     if (Math.fround(candidate) === x) return candidate
   }
   return Number(x.toPrecision(9))
-}
-
-/** The values of a vector, ready for JSON. */
-export function toJsonNumbers(vector: Float32Array): number[] {
-  const numbers = new Array<number>(vector.length)
-  for (let i = 0; i < vector.length; i++) numbers[i] = shortestFloat32(vector[i] as number)
-  return numbers
 }

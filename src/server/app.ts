@@ -21,6 +21,7 @@ import { reportLoad } from './plugins/report-load.ts'
 import { requestContext } from './plugins/request-context.ts'
 import { sendProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
+import { serializeJson } from './serialize-json.ts'
 
 /** Time for a client to send its headers (ms). */
 const HEADERS_TIMEOUT_MS = 10_000
@@ -80,8 +81,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   app.server.maxConnections = connections.maximum
 
-  // Answers are plain objects made field by field; JSON.stringify beats a schema-driven writer on long number arrays.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.setSerializerCompiler(() => serializeJson)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
 
   app.decorate('overloadStatus', overloadStatus)

@@ -1,0 +1,18 @@
+import { float32ArrayToJson } from '../routes/float32-json.ts'
+
+/**
+ * JSON of an answer: what JSON.stringify makes of it, but for float32 vectors, which become arrays of the shortest
+ * numbers that read back as the same float32. Of plain objects and arrays; whatever else is in them goes to
+ * JSON.stringify.
+ */
+export function serializeJson(value: unknown): string {
+  if (value instanceof Float32Array) return float32ArrayToJson(value)
+  if (Array.isArray(value))
+    return `[${value.map((item) => (item === undefined ? 'null' : serializeJson(item))).join(',')}]`
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return JSON.stringify(value)
+  const members: string[] = []
+  for (const [name, member] of Object.entries(value)) {
+    if (member !== undefined) members.push(`${JSON.stringify(name)}:${serializeJson(member)}`)
+  }
+  return `{${members.join(',')}}`
+}
