@@ -4,6 +4,7 @@ import type { InputSpec } from '../manifest.ts'
 import { type GreyPicture, invertIfLight } from './grey-picture.ts'
 import { assertDecodable } from './image-format.ts'
 import { fitInk } from './ink.ts'
+import { readSmallPng } from './small-png.ts'
 import { toGrey } from './to-grey.ts'
 
 /** With `fit: ink` a picture is searched for its ink at no more than this many times the model's size. */
@@ -55,17 +56,26 @@ export class ImageDecoder {
    */
   async decode(bytes: Uint8Array, spec: InputSpec): Promise<Float32Array> {
     assertDecodable(bytes)
+    const small = this.#readSmall(bytes, spec)
+    if (small !== undefined) return prepare(small, spec)
     if (this.#pending >= this.#options.maxPending) {
       throw new ServeError('queue_full', 'too many images are waiting to be decoded', { retryAfterS: 1 })
     }
     this.#pending++
     try {
-      const picture = await this.#readGrey(bytes, spec)
-      if (spec.invert === 'auto') invertIfLight(picture)
-      return normalise(fitToModel(picture, spec), spec)
+      return prepare(await this.#readGrey(bytes, spec), spec)
     } finally {
       this.#pending--
     }
+  }
+
+  /** A picture that needs no scaling, where it is plain enough to be read without a thread. */
+  #readSmall(bytes: Uint8Array, { width, height, fit: mode }: InputSpec): GreyPicture | undefined {
+    const scale = mode === 'ink' ? SEARCH_SCALE : 1
+    const picture = readSmallPng(bytes, width * scale, height * scale)
+    if (picture === undefined || picture.width * picture.height > this.#options.maxPixels) return undefined
+    const needsScaling = mode !== 'ink' && (picture.width !== width || picture.height !== height)
+    return needsScaling ? undefined : picture
   }
 
   async #readGrey(bytes: Uint8Array, spec: InputSpec): Promise<GreyPicture> {
@@ -93,6 +103,12 @@ function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp
     case 'ink':
       return pipeline.resize(width * SEARCH_SCALE, height * SEARCH_SCALE, { fit: 'inside', withoutEnlargement: true })
   }
+}
+
+/** A picture as read to what the model sees. Inverts it in place. */
+function prepare(picture: GreyPicture, spec: InputSpec): Float32Array {
+  if (spec.invert === 'auto') invertIfLight(picture)
+  return normalise(fitToModel(picture, spec), spec)
 }
 
 /** To the model's size, values 0..1. */

@@ -1,0 +1,121 @@
+import { crc32, inflateSync } from 'node:zlib'
+import type { GreyPicture } from './grey-picture.ts'
+import { toGrey } from './to-grey.ts'
+
+const SIGNATURE_BYTES = 8
+/** Length, type and CRC around each chunk's data. */
+const CHUNK_OVERHEAD = 12
+
+/** Channels by colour type (PNG specification, 11.2.1); a palette (3) is left to sharp. */
+const CHANNELS: Partial<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 }
+
+/** Chunks that leave the pixels' values alone. Any other (a palette, a colour profile, a gamma, an orientation) may not. */
+const HARMLESS = new Set(['IHDR', 'IDAT', 'IEND', 'pHYs', 'sRGB', 'tEXt', 'tIME', 'zTXt', 'iTXt', 'bKGD', 'sBIT'])
+
+/**
+ * Reads a small, plain PNG on the spot: eight bits a channel, not interlaced, no more than `maxWidth` x `maxHeight`
+ * pixels. sharp takes some 0.8 ms of CPU for a picture of 28 x 28, nearly all of it to set itself up; this takes 0.03.
+ * Undefined for everything else, damaged files included: sharp then has the word, so that the two never differ in what
+ * they refuse. The work is bounded by the pixels allowed, whatever the file says.
+ */
+export function readSmallPng(bytes: Uint8Array, maxWidth: number, maxHeight: number): GreyPicture | undefined {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const header = readHeader(file, maxWidth, maxHeight)
+  if (header === undefined) return undefined
+  const compressed = imageData(file)
+  if (compressed === undefined) return undefined
+  const { width, height, channels } = header
+  const pixels = unfilter(inflate(compressed, (width * channels + 1) * height), header)
+  return pixels && toGrey(pixels, width, height, channels)
+}
+
+interface Header {
+  width: number
+  height: number
+  channels: number
+}
+
+function readHeader(file: Buffer, maxWidth: number, maxHeight: number): Header | undefined {
+  if (file.length < SIGNATURE_BYTES + CHUNK_OVERHEAD + 13) return undefined
+  if (file.toString('latin1', 12, 16) !== 'IHDR' || file.readUInt32BE(8) !== 13) return undefined
+  const [width, height] = [file.readUInt32BE(16), file.readUInt32BE(20)]
+  const [depth, colourType, compression, filter, interlace] = file.subarray(24, 29)
+  const channels = CHANNELS[colourType as number]
+  const plain = depth === 8 && compression === 0 && filter === 0 && interlace === 0
+  if (!plain || channels === undefined) return undefined
+  if (width < 1 || width > maxWidth || height < 1 || height > maxHeight) return undefined
+  return { width, height, channels }
+}
+
+/** The data of all IDAT chunks. Undefined unless the file is made of harmless, undamaged chunks from first to last byte. */
+function imageData(file: Buffer): Buffer | undefined {
+  const parts: Buffer[] = []
+  let at = SIGNATURE_BYTES
+  while (at + CHUNK_OVERHEAD <= file.length) {
+    const length = file.readUInt32BE(at)
+    const end = at + CHUNK_OVERHEAD + length
+    const type = file.toString('latin1', at + 4, at + 8)
+    if (end > file.length || !HARMLESS.has(type)) return undefined
+    if (crc32(file.subarray(at + 4, end - 4)) !== file.readUInt32BE(end - 4)) return undefined
+    if (type === 'IDAT') parts.push(file.subarray(at + 8, end - 4))
+    at = end
+    if (type !== 'IEND') continue
+    if (at !== file.length || parts.length === 0) return undefined
+    return parts.length === 1 ? parts[0] : Buffer.concat(parts)
+  }
+  return undefined
+}
+
+/** Undefined unless it comes to exactly `length` bytes. */
+function inflate(compressed: Buffer, length: number): Buffer | undefined {
+  try {
+    const raw = inflateSync(compressed, { maxOutputLength: length })
+    return raw.length === length ? raw : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Takes the filters off (PNG specification, 9.2): each byte was stored as its difference to a guess from its neighbours. */
+function unfilter(raw: Buffer | undefined, { width, height, channels }: Header): Uint8Array | undefined {
+  if (raw === undefined) return undefined
+  const stride = width * channels
+  const pixels = new Uint8Array(stride * height)
+  for (let y = 0; y < height; y++) {
+    const filter = raw[y * (stride + 1)] as number
+    const from = y * (stride + 1) + 1
+    const to = y * stride
+    if (filter > 4) return undefined
+    for (let i = 0; i < stride; i++) {
+      const left = i >= channels ? (pixels[to + i - channels] as number) : 0
+      const up = y > 0 ? (pixels[to + i - stride] as number) : 0
+      const corner = i >= channels && y > 0 ? (pixels[to + i - stride - channels] as number) : 0
+      pixels[to + i] = (raw[from + i] as number) + guess(filter, left, up, corner)
+    }
+  }
+  return pixels
+}
+
+function guess(filter: number, left: number, up: number, corner: number): number {
+  switch (filter) {
+    case 0:
+      return 0
+    case 1:
+      return left
+    case 2:
+      return up
+    case 3:
+      return (left + up) >> 1
+    default:
+      return paeth(left, up, corner)
+  }
+}
+
+/** Whichever neighbour is nearest to left + up - corner; of equals the first in this order. */
+function paeth(left: number, up: number, corner: number): number {
+  const toLeft = Math.abs(up - corner)
+  const toUp = Math.abs(left - corner)
+  const toCorner = Math.abs(left + up - 2 * corner)
+  if (toLeft <= toUp && toLeft <= toCorner) return left
+  return toUp <= toCorner ? up : corner
+}
