@@ -30,7 +30,20 @@ COPY models /models
 # Training tools write weights that only their owner can read, and COPY keeps the mode.
 RUN chmod -R a+rX /models
 
-FROM ${NODE_IMAGE}
+# Native TensorFlow with CUDA, for the target `cuda` alone. The install lies in a cache, so that a change of the sources
+# costs one convolution instead of downloading gigabytes again; headers are needed only to build the addon.
+FROM packages AS tensorflow
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends g++ make python3 python3-pip \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build /app/dist ./dist
+RUN --mount=type=cache,target=/tensorflow \
+    TENSORFLOW_DIR=/tensorflow node dist/cli/main.js install-tensorflow --gpu \
+ && cp -a /tensorflow /app/.tensorflow \
+ && rm -r /app/.tensorflow/node_modules/@tensorflow/tfjs-node-gpu/deps/include \
+ && chmod -R a+rX /app/.tensorflow
+
+FROM ${NODE_IMAGE} AS cpu
 LABEL org.opencontainers.image.title="resnet-serve" \
       org.opencontainers.image.description="HTTP embedding and inference server for ResNets trained in PyTorch, with dynamic batching"
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
@@ -56,3 +69,17 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 # would otherwise decide how CMD runs.
 ENTRYPOINT ["node"]
 CMD ["dist/server/main.js"]
+
+# `docker build --target cuda`: the same server with native TensorFlow. CUDA, cuDNN and the rest lie beside libtensorflow,
+# pinned by hash, so a CUDA base image would only bring them a second time. The driver comes from the host: `compute` is
+# libcuda, `utility` is nvidia-smi and libnvidia-ml, which TensorFlow opens too. Where a Kubernetes node mounts the
+# driver instead of its runtime doing so, it is at /usr/local/nvidia.
+FROM cpu AS cuda
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    LD_LIBRARY_PATH=/usr/local/nvidia/lib64 \
+    PATH=$PATH:/usr/local/nvidia/bin
+COPY --from=tensorflow /app/.tensorflow ./.tensorflow
+
+# Last, so that it is what `docker build` makes when no target is named.
+FROM cpu

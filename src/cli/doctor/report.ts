@@ -58,8 +58,8 @@ function nativeLines({ addon, error, tfjs, tensorflow, cuda, devices }: Native):
 
 function gpuLines({ devices, kernel, libraries, reasons }: Gpu, native: Native): string[] {
   return [
-    ...(devices ?? []).map(({ index, name, driver, memoryTotalMb, memoryUsedMb }) =>
-      row(`GPU ${index}`, `${name}, driver ${driver}, ${memoryUsedMb ?? '?'} of ${memoryTotalMb ?? '?'} MiB used`),
+    ...(devices ?? []).map(({ index, name, driver, memory_total_mb, memory_used_mb }) =>
+      row(`GPU ${index}`, `${name}, driver ${driver}, ${memory_used_mb ?? '?'} of ${memory_total_mb ?? '?'} MiB used`),
     ),
     ...(kernel ? [row('driver', `${kernel.driver}: ${kernel.models.join(', ') || 'no GPU'}`)] : []),
     ...(devices === undefined && kernel === undefined

@@ -7,7 +7,14 @@ import { temporaryFolder } from '../../model/temporary-folder.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
-const H200 = { index: 0, uuid: 'GPU-1', name: 'NVIDIA H200', driver: '570.86.15', memoryTotalMb: 1, memoryUsedMb: 0 }
+const H200 = {
+  index: 0,
+  uuid: 'GPU-1',
+  name: 'NVIDIA H200',
+  driver: '570.86.15',
+  memory_total_mb: 1,
+  memory_used_mb: 0,
+}
 const cudaBuild: Native = { addon: '/a', tfjs: '4.22.0', tensorflow: '2.21.0', cuda: true, gpu: false, log: '' }
 const seen: Omit<Gpu, 'reasons'> = { devices: [H200], kernel: undefined, libraries: [] }
 const notFound = (name: string) => `${name}: cannot open shared object file: No such file or directory`
