@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { doctorCommand } from './doctor.ts'
 import { installTensorflowCommand } from './install-tensorflow.ts'
+import { quantize } from './quantize.ts'
 import { serve } from './serve.ts'
 
 /**
@@ -13,6 +14,7 @@ const program = new Command('resnet-serve')
   .addCommand(serve(), { isDefault: true })
   .addCommand(installTensorflowCommand())
   .addCommand(doctorCommand())
+  .addCommand(quantize())
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`)

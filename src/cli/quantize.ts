@@ -1,0 +1,120 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { SingleBar } from 'cli-progress'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { loadGraph } from '../model/load-graph.ts'
+import { type Manifest, parseManifest } from '../model/manifest.ts'
+import { withQuantization } from '../model/quantization/model-json.ts'
+import { type Quantized, type QuantizeOptions, quantizeModel } from '../model/quantization/quantize-model.ts'
+import { METHODS } from '../model/quantization/ranges.ts'
+import { SampleSet } from '../model/quantization/sample-set.ts'
+import { quantizeReport } from './quantize-report.ts'
+
+interface Options {
+  calibration: string
+  evaluate?: string
+  method: QuantizeOptions['method']
+  samples: number
+  minCosine: number
+  threads: number
+  dryRun?: boolean
+}
+
+/** `resnet-serve quantize <model-dir>`: chooses the model's int8 scales, and writes them into its model.json. */
+export function quantize(): Command {
+  return new Command('quantize')
+    .description('choose the scales with which a model runs in int8 (docs/quantization.md)')
+    .argument('<model-dir>', 'folder of model.json and weights.safetensors')
+    .requiredOption('--calibration <dir>', 'images, or tensors (.f32, .safetensors), like those to be served')
+    .option('--evaluate <dir>', 'others to measure on, best in one folder per class; else a quarter of the first')
+    .addOption(
+      new Option('--method <name>', 'how ranges are chosen').choices([...Object.keys(METHODS), 'best']).default('mse'),
+    )
+    .option('--samples <n>', 'inputs used of the calibration folder', wholeNumber, 512)
+    .option('--min-cosine <x>', 'layers stay in fp32 until every embedding tried reaches this', cosine, 0.998)
+    .option('--threads <n>', 'threads that compute', wholeNumber, availableParallelism())
+    .option('--dry-run', 'print the report and write nothing')
+    .action((directory: string, options: Options) => run(directory, options))
+}
+
+async function run(directory: string, options: Options): Promise<void> {
+  const path = join(directory, 'model.json')
+  const text = readFileSync(path, 'utf8')
+  const manifest = readManifest(path, text)
+  const graph = loadGraph({ directory, manifest })
+  const { calibration, evaluation } = readSamples(options, manifest)
+  const progress = new Progress()
+  let result: Quantized
+  try {
+    result = await quantizeModel({
+      graph,
+      labels: manifest.labels,
+      calibration,
+      evaluation,
+      method: options.method,
+      minCosine: options.minCosine,
+      threads: options.threads,
+      onProgress: (stage, done, total) => progress.show(stage, done, total),
+    })
+  } finally {
+    progress.end()
+  }
+  process.stdout.write(quantizeReport(result))
+  if (options.dryRun) return
+  const changed = withQuantization(text, result.quantization)
+  readManifest(path, changed)
+  // Renamed into place: whoever reads model.json meanwhile sees the old one or the new one.
+  writeFileSync(`${path}.new`, changed)
+  renameSync(`${path}.new`, path)
+  process.stdout.write(`written to ${path}\n`)
+}
+
+function readManifest(path: string, text: string): Manifest {
+  try {
+    return parseManifest(text)
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {
+  const chosen = SampleSet.open(calibration, input).spread(samples)
+  if (evaluate !== undefined) return { calibration: chosen, evaluation: SampleSet.open(evaluate, input) }
+  const { kept, heldOut } = chosen.split()
+  return { calibration: kept, evaluation: heldOut }
+}
+
+/** One bar per stage, on stderr, and only where that is a terminal. */
+class Progress {
+  #bar: SingleBar | undefined
+  #stage: string | undefined
+
+  show(stage: string, done: number, total: number): void {
+    if (stage !== this.#stage) {
+      this.end()
+      this.#stage = stage
+      this.#bar = new SingleBar({ format: `${stage.padEnd(16)} {bar} {value}/{total} {eta_formatted}` })
+      this.#bar.start(total, 0)
+    }
+    this.#bar?.update(done)
+  }
+
+  end(): void {
+    this.#bar?.stop()
+    this.#bar = undefined
+    this.#stage = undefined
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 is needed.')
+  return Number(text)
+}
+
+function cosine(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value < 1))
+    throw new InvalidArgumentError('a number from 0 to 1 is needed.')
+  return value
+}

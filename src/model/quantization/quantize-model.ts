@@ -1,0 +1,118 @@
+import { type OnnxSession, openSession } from '../engines/onnx-session.ts'
+import type { Graph } from '../graph.ts'
+import { chooseRanges, type Distributions, observeBatch, observedBytes, observedValues } from './calibrate.ts'
+import { type Answers, answersOf, type Comparison, compare } from './comparison.ts'
+import { layerErrors } from './layer-errors.ts'
+import type { Quantization } from './quantization.ts'
+import { METHODS, type Method } from './ranges.ts'
+import type { SampleSet } from './sample-set.ts'
+import { sensitiveNodes } from './sensitive-nodes.ts'
+
+/** What a batch of watched values may take, in bytes. */
+const WATCHED_BYTES = 64 * 2 ** 20
+const MAX_BATCH = 32
+
+/** Samples on which nodes are tried in fp32, and on which errors are taken layer by layer. */
+const SEARCH_SAMPLES = 64
+const LAYER_SAMPLES = 16
+
+export interface QuantizeOptions {
+  graph: Graph
+  /** The model's class names, in the order of its logits. */
+  labels: string[]
+  calibration: SampleSet
+  /** Not among those of the calibration. */
+  evaluation: SampleSet
+  /** `best` tries all and keeps the one with the highest least cosine. */
+  method: Method | 'best'
+  /** Nodes go back to fp32 until the least cosine is this. */
+  minCosine: number
+  threads: number
+  onProgress: (stage: string, done: number, total: number) => void
+}
+
+export interface Report {
+  method: Method
+  calibration_samples: number
+  evaluation: Comparison
+}
+
+export interface Quantized {
+  quantization: Quantization
+  report: Report
+  /** Every method that was tried, before any node went back to fp32. */
+  methods: Partial<Record<Method, Comparison>>
+  /** Relative error of each value, in the order of the graph. */
+  layers: Record<string, number>
+}
+
+/** Chooses the scales of a model by running it in fp32, and measures what they cost. The same samples give the same scales. */
+export async function quantizeModel(options: QuantizeOptions): Promise<Quantized> {
+  const { graph, evaluation, threads, onProgress } = options
+  const batchSize = Math.max(1, Math.min(MAX_BATCH, Math.floor(WATCHED_BYTES / observedBytes(graph))))
+  const distributions = await observe(options, batchSize)
+
+  const answers = async (samples: SampleSet, stage?: string, quantization?: Quantization): Promise<Answers> =>
+    withSession(openSession(graph, { threads, quantization }), (session) =>
+      answersOf(session, graph, samples, batchSize, (done) => stage && onProgress(stage, done, samples.size)),
+    )
+  const inFp32 = await answers(evaluation, 'fp32')
+  const comparedTo = async (stage: string, quantization: Quantization): Promise<Comparison> =>
+    compare(inFp32, await answers(evaluation, stage, quantization), options.labels)
+
+  const methods: Partial<Record<Method, Comparison>> = {}
+  const tried = options.method === 'best' ? (Object.keys(METHODS) as Method[]) : [options.method]
+  for (const method of tried) methods[method] = await comparedTo(method, chooseRanges(distributions, method))
+  const method = bestOf(methods)
+
+  const few = evaluation.spread(SEARCH_SAMPLES)
+  const fewInFp32 = await answers(few)
+  const fp32 = await sensitiveNodes(
+    observedValues(graph),
+    chooseRanges(distributions, method),
+    async (quantization) => compare(fewInFp32, await answers(few, undefined, quantization), []).cosine_min,
+    options.minCosine,
+    (done, total) => onProgress('sensitive layers', done, total),
+  )
+  const quantization = chooseRanges(distributions, method, fp32)
+  const compared = fp32.length > 0 ? await comparedTo('int8', quantization) : (methods[method] as Comparison)
+  const report = { method, calibration_samples: options.calibration.size, evaluation: compared }
+  return { quantization: { ...quantization, report }, report, methods, layers: await errors(options, quantization) }
+}
+
+async function observe(options: QuantizeOptions, batchSize: number): Promise<Distributions> {
+  const { graph, calibration, threads, onProgress } = options
+  const distributions: Distributions = new Map()
+  await withSession(openSession(graph, { threads, also: observedValues(graph) }), async (session) => {
+    let done = 0
+    for await (const { input, size } of calibration.batches(batchSize)) {
+      await observeBatch(graph, distributions, session.run, input, size)
+      done += size
+      onProgress('ranges', done, calibration.size)
+    }
+  })
+  return distributions
+}
+
+async function errors({ graph, evaluation, threads }: QuantizeOptions, quantization: Quantization) {
+  const also = observedValues(graph)
+  return withSession(openSession(graph, { threads, also }), (fp32) =>
+    withSession(openSession(graph, { threads, also, quantization }), (int8) =>
+      layerErrors(fp32, int8, also, evaluation.spread(LAYER_SAMPLES), 1),
+    ),
+  )
+}
+
+function bestOf(methods: Partial<Record<Method, Comparison>>): Method {
+  const order = Object.entries(methods).sort(([, a], [, b]) => b.cosine_min - a.cosine_min)
+  return order[0]?.[0] as Method
+}
+
+async function withSession<T>(opening: Promise<OnnxSession>, use: (session: OnnxSession) => Promise<T>): Promise<T> {
+  const session = await opening
+  try {
+    return await use(session)
+  } finally {
+    await session.release()
+  }
+}
