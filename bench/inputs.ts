@@ -50,7 +50,7 @@ export async function makePictures(kind: PictureKindName, model: InputShape, cou
 
 /** Requests' bodies, at least `count`: raw tensors, or multipart uploads of pictures. */
 export async function makePayloads(kind: InputKindName, model: InputShape, count: number): Promise<Payload[]> {
-  if (kind !== 'tensor') return (await makePictures(kind, model, count)).map(formWithFile)
+  if (kind !== 'tensor') return (await makePictures(kind, model, count)).map((picture) => formWithFile(picture, 'file'))
   const random = seededRandom(1)
   return Array.from({ length: Math.max(count, INPUT_KINDS.tensor.count) }, () => ({
     contentType: 'application/octet-stream',
@@ -63,10 +63,10 @@ export function randomTensor({ height, width }: InputShape, count: number, rando
   return Float32Array.from({ length: count * height * width }, () => random() * 3 - 0.5)
 }
 
-function formWithFile(picture: Buffer): Payload {
+export function formWithFile(picture: Buffer, field: string): Payload {
   const boundary = '----resnet-serve-bench'
   // The type that is declared does not matter to the server, which looks at the content.
-  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="picture"\r\nContent-Type: image/png\r\n\r\n`
+  const head = `--${boundary}\r\nContent-Disposition: form-data; name="${field}"; filename="picture"\r\nContent-Type: image/png\r\n\r\n`
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,
     body: Buffer.concat([Buffer.from(head), picture, Buffer.from(`\r\n--${boundary}--\r\n`)]),

@@ -44,6 +44,11 @@ function readStatus(pid: string): ProcessStatus[] {
   }
 }
 
+/** Of all processes, in MiB; NaN where it is not known. */
+export function memoryTotalMiB(memory: Memory | undefined): number {
+  return memory === undefined ? Number.NaN : total(memory) / 2 ** 20
+}
+
 export function total({ server, engine }: Memory): number {
   return server + engine
 }

@@ -1,0 +1,38 @@
+import type { ServerProcess } from '../server-process.ts'
+import type { Peer, PeerInput, Vectors } from './peers.ts'
+
+/** Embeddings of another precision may differ by so much in direction; of fp32 they differ in the sixth digit. */
+const MIN_COSINE = 0.998
+
+export async function ask(server: ServerProcess, peer: Peer, input: PeerInput, bytes: Buffer): Promise<Vectors> {
+  const { path, encode } = peer.requests[input]
+  const { contentType, body } = encode(bytes)
+  const response = await fetch(server.url + path, {
+    method: 'POST',
+    headers: { 'content-type': contentType },
+    body: new Uint8Array(body),
+  })
+  const text = await response.text()
+  if (response.status !== 200)
+    throw new Error(`${peer.name}, ${input}: status ${response.status}, ${text.slice(0, 300)}`)
+  return peer.read(JSON.parse(text))
+}
+
+/** Throws unless both say the same class and about the same embedding; returns the embeddings' cosine. */
+export function assertAgreement(peer: Peer, input: PeerInput, answer: Vectors, reference: Vectors): number {
+  const similarity = cosine(answer.embedding, reference.embedding)
+  const [own, expected] = [argmax(answer.logits), argmax(reference.logits)]
+  if (own !== expected || !(similarity >= MIN_COSINE)) {
+    throw new Error(`${peer.name}, ${input}: class ${own} for ${expected}, embedding cosine ${similarity}`)
+  }
+  return similarity
+}
+
+export function cosine(a: number[], b: number[]): number {
+  const dot = (x: number[], y: number[]): number => x.reduce((sum, value, i) => sum + value * (y[i] ?? Number.NaN), 0)
+  return a.length === b.length ? dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)) : Number.NaN
+}
+
+function argmax(values: number[]): number {
+  return values.indexOf(Math.max(...values))
+}

@@ -1,0 +1,37 @@
+"""LitServe with its own dynamic batching."""
+
+from typing import Annotated
+
+import litserve as ls
+import numpy as np
+from fastapi import Body, Response
+
+import digits
+
+
+class Digits(ls.LitAPI):
+    def setup(self, device):
+        self.predict_batch = digits.open_model()
+
+    def decode_request(self, request: Annotated[bytes, Body()]) -> np.ndarray:
+        return digits.decode(request)
+
+    def batch(self, inputs):
+        return np.stack(inputs)
+
+    def predict(self, batch):
+        if digits.MAX_BATCH == 1:
+            batch = batch[np.newaxis]
+        return digits.answers(batch, self.predict_batch)
+
+    def unbatch(self, output):
+        return output
+
+    def encode_response(self, output) -> Response:
+        return Response(digits.to_json(output), media_type="application/json")
+
+
+if __name__ == "__main__":
+    api = Digits(max_batch_size=digits.MAX_BATCH, batch_timeout=digits.WAIT_MS / 1000)
+    server = ls.LitServer(api, accelerator="cpu", devices=1, workers_per_device=digits.WORKERS, fast_queue=True)
+    server.run(host=digits.HOST, port=digits.PORT, num_api_servers=1, log_level="warning", generate_client_file=False)

@@ -1,0 +1,40 @@
+import sharp from 'sharp'
+import { ImageDecoder } from '../../src/model/input/image-decoder.ts'
+import type { InputSpec } from '../../src/model/manifest.ts'
+import { randomTensor, seededRandom } from '../inputs.ts'
+import { drawing } from '../pictures.ts'
+import type { PeerInput } from './peers.ts'
+
+/**
+ * `count` inputs of each kind, all different: float32 bytes, and PNGs that have the model's size, ground and placing
+ * already. Servers that do no more with a picture than decode and normalise it then see what ours sees.
+ */
+export async function makeInputs(spec: InputSpec, count: number): Promise<Record<PeerInput, Buffer[]>> {
+  const random = seededRandom(1)
+  const tensor = Array.from({ length: count }, () => Buffer.from(randomTensor(spec, 1, random).buffer))
+  return { tensor, png: await fittedDrawings(spec, count) }
+}
+
+async function fittedDrawings(spec: InputSpec, count: number): Promise<Buffer[]> {
+  const random = seededRandom(2)
+  const size = { width: spec.width * 4, height: spec.height * 4 }
+  // Some do not come back the same and are left out. All are drawn first: the decoder blocks SVG in the whole process.
+  const drawings: Buffer[] = []
+  while (drawings.length < 2 * count) drawings.push(await drawing(size, random))
+  const decoder = new ImageDecoder({ maxPixels: 1_000_000, timeoutS: 10, maxPending: 1 })
+  const fitted: Buffer[] = []
+  for (const picture of drawings) {
+    const greys = greysOf(await decoder.decode(picture, spec), spec).map(Math.round)
+    const raw = { width: spec.width, height: spec.height, channels: 1 } as const
+    const png = await sharp(Uint8Array.from(greys), { raw }).toColourspace('b-w').png().toBuffer()
+    const again = greysOf(await decoder.decode(png, spec), spec)
+    if (again.every((grey, i) => Math.abs(grey - (greys[i] as number)) < 1e-3)) fitted.push(png)
+  }
+  if (fitted.length < count) throw new Error(`only ${fitted.length} of ${drawings.length} drawings fit`)
+  return fitted.slice(0, count)
+}
+
+/** 0..255 of what the model sees. */
+function greysOf(normalised: Float32Array, { mean, std }: InputSpec): number[] {
+  return Array.from(normalised, (value) => (value * std + mean) * 255)
+}
