@@ -3,6 +3,7 @@ import { ServeError } from '../../errors.ts'
 import type { InputSpec } from '../manifest.ts'
 import { type GreyPicture, invertIfLight } from './grey-picture.ts'
 import { assertDecodable } from './image-format.ts'
+import { imageSize } from './image-size.ts'
 import { fitInk } from './ink.ts'
 import { toGrey } from './to-grey.ts'
 
@@ -12,6 +13,8 @@ const SEARCH_SCALE = 4
 export interface ImageDecoderOptions {
   /** Pixels of one picture at the most, before any scaling. */
   maxPixels: number
+  /** Width and height at the most, in pixels. */
+  maxSide: number
   /** Seconds one picture may take. */
   timeoutS: number
   /** Pictures being decoded or waiting for a thread at the most; one more is refused with `queue_full`. */
@@ -55,6 +58,7 @@ export class ImageDecoder {
    */
   async decode(bytes: Uint8Array, spec: InputSpec): Promise<Float32Array> {
     assertDecodable(bytes)
+    this.#assertSides(bytes)
     if (this.#pending >= this.#options.maxPending) {
       throw new ServeError('queue_full', 'too many images are waiting to be decoded', { retryAfterS: 1 })
     }
@@ -65,6 +69,14 @@ export class ImageDecoder {
       return normalise(fitToModel(picture, spec), spec)
     } finally {
       this.#pending--
+    }
+  }
+
+  #assertSides(bytes: Uint8Array): void {
+    const { maxSide } = this.#options
+    const { width, height } = imageSize(bytes) ?? { width: 0, height: 0 }
+    if (Math.max(width, height) > maxSide) {
+      throw new ServeError('image_too_large', `the image is more than ${maxSide} pixels wide or high`)
     }
   }
 
