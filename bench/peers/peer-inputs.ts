@@ -21,7 +21,7 @@ async function fittedDrawings(spec: InputSpec, count: number): Promise<Buffer[]>
   // Some do not come back the same and are left out. All are drawn first: the decoder blocks SVG in the whole process.
   const drawings: Buffer[] = []
   while (drawings.length < 2 * count) drawings.push(await drawing(size, random))
-  const decoder = new ImageDecoder({ maxPixels: 1_000_000, timeoutS: 10, maxPending: 1 })
+  const decoder = new ImageDecoder({ maxPixels: 1_000_000, maxSide: 20_000, timeoutS: 10, maxPending: 1 })
   const fitted: Buffer[] = []
   for (const picture of drawings) {
     const greys = greysOf(await decoder.decode(picture, spec), spec).map(Math.round)

@@ -34,6 +34,8 @@ export interface Limits {
   /** Bytes of all request bodies that are held at once. */
   maxPendingBytes: number
   maxInputs: number
+  /** Values in a JSON body, an array or object counting as ten. */
+  maxJsonValues: number
   requestTimeoutMs: number
 }
 

@@ -9,7 +9,7 @@ import { health } from '../routes/health.ts'
 import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
 import type { Services } from '../routes/services.ts'
-import { answerClientError } from './client-error.ts'
+import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
 import type { LoadReport } from './load-report.ts'
 import type { Metrics } from './metrics.ts'
 import { admission, type PressureLimits } from './plugins/admission.ts'
@@ -22,22 +22,6 @@ import { requestContext } from './plugins/request-context.ts'
 import { sendProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { serializeJson } from './serialize-json.ts'
-
-/** Time for a client to send its headers (ms). */
-const HEADERS_TIMEOUT_MS = 10_000
-
-/** How often (ms) Node looks for requests that come too slowly; their 408 can be late by as much. */
-const TIMEOUT_CHECK_MS = 1000
-/** How much longer (ms) than a request may take nothing needs to move on a socket: then its client does not read. */
-const UNREAD_GRACE_MS = 5000
-
-export interface ConnectionLimits {
-  /** Open at once. */
-  maximum: number
-  /** On one connection; 0 is no limit. */
-  maxRequests: number
-  keepAliveTimeoutMs: number
-}
 
 export interface AppOptions {
   services: Services
@@ -61,31 +45,19 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
-    bodyLimit: limits.maxBodyBytes,
-    requestTimeout: limits.requestTimeoutMs,
-    connectionTimeout: limits.requestTimeoutMs + UNREAD_GRACE_MS,
-    keepAliveTimeout: connections.keepAliveTimeoutMs,
-    maxRequestsPerSocket: connections.maxRequests,
-    http: {
-      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs),
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-    },
-    clientErrorHandler: answerClientError,
+    ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendProblem,
-    // A request that comes while the server closes is answered like any other.
-    return503OnClosing: false,
     routerOptions: { maxParamLength: 128 },
     // strictTypes off: the multipart schema has no type, since its body never reaches the validator.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strictTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
-
-  app.server.maxConnections = connections.maximum
 
   app.setSerializerCompiler(() => serializeJson)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
 
   app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })
+  boundServer(app, connections)
   await app.register(methodNotAllowed)
   await app.register(bodyLimits, { limits })
   await app.register(bodyParsers, { limits })

@@ -9,6 +9,8 @@ const STATUS: Record<string, [line: string, code: ErrorCode]> = {
 
 /** Answers what it can, as a problem, and closes the connection: its framing cannot be trusted any more. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // More after a request that was to be the last: it has no answer, and the last one's is still to come.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
     return

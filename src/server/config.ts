@@ -160,6 +160,16 @@ export const OPTIONS = {
     1024,
     2 ** 40,
   ),
+  MAX_JSON_VALUES: count(
+    {
+      default: 400_000,
+      unit: 'values',
+      effect:
+        'JSON with more is refused with 413, an array or object counting as ten; nothing else is answered while it is parsed, about 0.2 ms for a thousand.',
+    },
+    1000,
+    100_000_000,
+  ),
   MAX_INPUTS_PER_REQUEST: count(
     { default: 256, unit: 'inputs', effect: 'A request with more is refused with 413; at most MAX_QUEUE_SIZE.' },
     1,
@@ -169,6 +179,11 @@ export const OPTIONS = {
     { default: 50_000_000, unit: 'pixels', effect: 'A larger image is refused with 413 before it is decoded.' },
     1,
     1_000_000_000,
+  ),
+  MAX_IMAGE_SIDE: count(
+    { default: 32_768, unit: 'pixels', effect: 'A wider or higher image is refused with 413 before it is decoded.' },
+    1,
+    1_000_000,
   ),
   DECODE_TIMEOUT_S: count(
     { default: 10, unit: 's', effect: 'An image that takes longer to decode is refused with 413.' },

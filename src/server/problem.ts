@@ -22,7 +22,7 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   payload_too_large: { status: 413, title: 'Payload too large' },
   image_too_large: { status: 413, title: 'Image too large' },
   too_many_inputs: { status: 413, title: 'Too many inputs' },
-  json_too_deep: { status: 413, title: 'JSON nested too deep' },
+  json_too_deep: { status: 400, title: 'JSON nested too deep' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   unsupported_image_format: { status: 415, title: 'Unsupported image format' },
   unsupported_content_encoding: { status: 415, title: 'Unsupported content encoding' },

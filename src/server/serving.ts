@@ -86,6 +86,7 @@ export async function createServing(
   })
   const images = new ImageDecoder({
     maxPixels: config.MAX_IMAGE_PIXELS,
+    maxSide: config.MAX_IMAGE_SIDE,
     timeoutS: config.DECODE_TIMEOUT_S,
     maxPending: config.MAX_QUEUE_SIZE,
   })
@@ -113,6 +114,7 @@ export async function createServing(
       limits: {
         maxBodyBytes: config.MAX_BODY_BYTES,
         maxPendingBytes: config.MAX_PENDING_BYTES,
+        maxJsonValues: config.MAX_JSON_VALUES,
         maxInputs: config.MAX_INPUTS_PER_REQUEST,
         requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
       },

@@ -32,8 +32,14 @@ export async function build(options: BuildOptions = {}) {
   const services: Services = {
     clock: systemClock,
     models,
-    images: new ImageDecoder({ maxPixels: 1_000_000, timeoutS: 10, maxPending: 100 }),
-    limits: { maxBodyBytes: 100_000, maxPendingBytes: 1_000_000, maxInputs: 8, requestTimeoutMs: 10_000 },
+    images: new ImageDecoder({ maxPixels: 1_000_000, maxSide: 5000, timeoutS: 10, maxPending: 100 }),
+    limits: {
+      maxBodyBytes: 100_000,
+      maxPendingBytes: 1_000_000,
+      maxInputs: 8,
+      maxJsonValues: 2000,
+      requestTimeoutMs: 10_000,
+    },
     readiness: () => 'ready',
     refusal: () => undefined,
     engine: () => ({ engine: 'onnx', details: { version: '0' }, passedOver: [{ engine: 'cuda', reason: 'no GPU' }] }),

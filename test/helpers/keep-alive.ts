@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
+import { parseAnswers } from './http-answers.ts'
 
 export interface KeptAnswer {
   status: number
@@ -41,7 +42,7 @@ export async function keepAliveClient(app: FastifyInstance) {
   }
 }
 
-/** Each call gives the next answer. All that this server says has a Content-Length. */
+/** Each call gives the next answer. */
 function answersOf(socket: Socket): () => Promise<KeptAnswer> {
   let text = ''
   socket.setEncoding('latin1')
@@ -50,16 +51,12 @@ function answersOf(socket: Socket): () => Promise<KeptAnswer> {
   })
   return async () => {
     for (;;) {
-      const headEnd = text.indexOf('\r\n\r\n')
-      if (headEnd >= 0) {
-        const [line = '', ...fields] = text.slice(0, headEnd).split('\r\n')
-        const headers = new Map(fields.map((field) => field.split(/: */, 2) as [string, string]))
-        const end = headEnd + 4 + Number(headers.get('content-length'))
-        if (text.length >= end) {
-          const { code } = JSON.parse(text.slice(headEnd + 4, end)) as { code?: string }
-          text = text.slice(end)
-          return { status: Number(line.split(' ')[1]), code, headers }
-        }
+      const { answers, rest } = parseAnswers(text)
+      const [answer] = answers
+      if (answer !== undefined) {
+        text = rest
+        const { code } = JSON.parse(answer.body) as { code?: string }
+        return { status: answer.status, code, headers: answer.headers }
       }
       await once(socket, 'data')
     }

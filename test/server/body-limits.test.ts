@@ -68,7 +68,13 @@ describe('the bytes of all bodies together', () => {
   })
 
   it('stay within bounds, and go to nothing when every request has been answered', async () => {
-    const limits = { maxBodyBytes: 100_000, maxPendingBytes: 100_000, maxInputs: 8, requestTimeoutMs: 10_000 }
+    const limits = {
+      maxBodyBytes: 100_000,
+      maxPendingBytes: 100_000,
+      maxInputs: 8,
+      maxJsonValues: 2000,
+      requestTimeoutMs: 10_000,
+    }
     const { app } = await build({ services: { limits } })
     const post = await keepAliveClient(app)
     for (let i = 0; i < 20; i++) {

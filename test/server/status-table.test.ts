@@ -67,6 +67,7 @@ const ROWS: Row[] = [
     code: 'malformed_body',
   },
   { name: '__proto__', send: rawJson('{"inputs":[],"__proto__":{}}'), status: 400, code: 'malformed_body' },
+  { name: 'JSON nested too deep', send: rawJson(deepJson.slice(0, 90_000)), status: 400, code: 'json_too_deep' },
   { name: 'no inputs', send: json({ inputs: [] }), status: 400, code: 'malformed_body' },
   { name: 'base64 that is none', send: json({ inputs: [{ image: 'cat.png!' }] }), status: 400, code: 'malformed_body' },
   { name: 'a tensor of the wrong shape', send: tensor([[1, 2, 3]]), status: 400, code: 'invalid_tensor' },
@@ -237,7 +238,13 @@ const ROWS: Row[] = [
     code: 'payload_too_large',
   },
   { name: 'more pixels than allowed', send: image(wide), status: 413, code: 'image_too_large' },
-  { name: 'JSON nested too deep', send: rawJson(deepJson.slice(0, 90_000)), status: 413, code: 'json_too_deep' },
+  {
+    name: 'JSON of too many values',
+    send: rawJson(`{"inputs":[{"tensor":[${'0,'.repeat(2000)}0]}]}`),
+    status: 413,
+    code: 'payload_too_large',
+  },
+  { name: 'a picture wider than allowed', send: image(greyPng(0, 5001, 1)), status: 413, code: 'image_too_large' },
   {
     name: 'too many JSON inputs',
     send: json({ inputs: new Array(9).fill({ tensor: good }) }),

@@ -3,6 +3,7 @@ import { ServeError } from '../../errors.ts'
 import type { InputSpec } from '../manifest.ts'
 import { type GreyPicture, invertIfLight } from './grey-picture.ts'
 import { assertDecodable } from './image-format.ts'
+import { imageSize } from './image-size.ts'
 import { fitInk } from './ink.ts'
 import { readSmallPng } from './small-png.ts'
 import { toGrey } from './to-grey.ts'
@@ -13,6 +14,8 @@ const SEARCH_SCALE = 4
 export interface ImageDecoderOptions {
   /** Pixels of one picture at the most, before any scaling. */
   maxPixels: number
+  /** Width and height at the most, in pixels. */
+  maxSide: number
   /** Seconds one picture may take. */
   timeoutS: number
   /** Pictures being decoded or waiting for a thread at the most; one more is refused with `queue_full`. */
@@ -56,6 +59,7 @@ export class ImageDecoder {
    */
   async decode(bytes: Uint8Array, spec: InputSpec): Promise<Float32Array> {
     assertDecodable(bytes)
+    this.#assertSides(bytes)
     const small = this.#readSmall(bytes, spec)
     if (small !== undefined) return prepare(small, spec)
     if (this.#pending >= this.#options.maxPending) {
@@ -76,6 +80,14 @@ export class ImageDecoder {
     if (picture === undefined || picture.width * picture.height > this.#options.maxPixels) return undefined
     const needsScaling = mode !== 'ink' && (picture.width !== width || picture.height !== height)
     return needsScaling ? undefined : picture
+  }
+
+  #assertSides(bytes: Uint8Array): void {
+    const { maxSide } = this.#options
+    const { width, height } = imageSize(bytes) ?? { width: 0, height: 0 }
+    if (Math.max(width, height) > maxSide) {
+      throw new ServeError('image_too_large', `the image is more than ${maxSide} pixels wide or high`)
+    }
   }
 
   async #readGrey(bytes: Uint8Array, spec: InputSpec): Promise<GreyPicture> {

@@ -18,6 +18,7 @@ export class SampleReader {
   readonly #pixels: number
   readonly #images = new ImageDecoder({
     maxPixels: MAX_PIXELS,
+    maxSide: MAX_PIXELS,
     timeoutS: DECODE_TIMEOUT_S,
     maxPending: Number.POSITIVE_INFINITY,
   })

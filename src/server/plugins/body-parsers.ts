@@ -14,7 +14,7 @@ const MAX_FIELD_BYTES = 1024
 export const bodyParsers = fp(async (app: FastifyInstance, { limits }: { limits: Limits }) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-    parseJson(body),
+    parseJson(body, limits),
   )
   app.addContentTypeParser(
     [...IMAGE_TYPES, 'application/octet-stream'],

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import type { Readiness } from '../../routes/services.ts'
@@ -23,7 +23,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     if (readiness() === 'draining') reply.header('connection', 'close')
     // Fastify closes after a body that it could not parse. That resets the connection while the client still sends, and
     // the answer is lost; Node reads the rest and drops it, so the connection can stay.
-    else if (request.errorCode !== undefined) reply.removeHeader('connection')
+    else if (reply.getHeader('connection') === 'close' && wantsToStay(request)) reply.header('connection', 'keep-alive')
     done(null, payload)
   })
   app.addHook('onResponse', async (request, reply) => {
@@ -41,3 +41,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     request.log.info(line, 'request')
   })
 })
+
+function wantsToStay({ headers, raw }: FastifyRequest): boolean {
+  return raw.httpVersion === '1.1' && !/\bclose\b/i.test(headers.connection ?? '')
+}

@@ -4,7 +4,7 @@ import { ImageDecoder } from '../../../src/model/input/image-decoder.ts'
 import type { InputSpec } from '../../../src/model/manifest.ts'
 import { drawDigit } from '../../helpers/drawn-digits.ts'
 
-const LIMITS = { maxPixels: 10_000, timeoutS: 10, maxPending: 8 }
+const LIMITS = { maxSide: 2000, maxPixels: 10_000, timeoutS: 10, maxPending: 8 }
 const decoder = new ImageDecoder(LIMITS)
 
 function spec(changes: Partial<InputSpec> = {}): InputSpec {
@@ -151,6 +151,32 @@ describe('ImageDecoder', () => {
     )
     expect(await decoder.decode(most as Buffer, spec())).toHaveLength(100)
     await expect(decoder.decode(more as Buffer, spec())).rejects.toThrow(failsWith('image_too_large'))
+  })
+
+  it('refuses a picture that is wider or higher than allowed, however few its pixels', async () => {
+    for (const [width, height] of [
+      [2001, 1],
+      [1, 2001],
+    ]) {
+      const bytes = await picture(() => true, width, height)
+        .png()
+        .toBuffer()
+      await expect(decoder.decode(bytes, spec())).rejects.toThrow(failsWith('image_too_large'))
+    }
+    const most = await picture(() => true, 2000, 1)
+      .png()
+      .toBuffer()
+    expect(await decoder.decode(most, spec())).toHaveLength(100)
+  })
+
+  it('refuses a bomb without decoding it: a quarter of a megabyte of PNG that would be 256 megapixels', async () => {
+    const side = 16_000
+    const bomb = await sharp({ create: { width: side, height: side, channels: 3, background: '#fff' } })
+      .png({ compressionLevel: 9 })
+      .toBuffer()
+    const roomy = new ImageDecoder({ ...LIMITS, maxSide: 32_768, maxPixels: 50_000_000 })
+    await expect(roomy.decode(bomb, spec())).rejects.toThrow(failsWith('image_too_large'))
+    await expect(decoder.decode(bomb, spec())).rejects.toThrow(failsWith('image_too_large'))
   })
 
   it.each(['gif', 'tiff', 'avif'] as const)('refuses a real %s, and no loader would take it', async (format) => {

@@ -1,0 +1,59 @@
+export interface ImageSize {
+  width: number
+  height: number
+}
+
+/**
+ * Width and height as a PNG, JPEG or WebP says in its first bytes, without decoding: what a picture claims is enough to
+ * refuse it. Undefined where they cannot be found, which is the decoder's to judge.
+ *
+ * Sources: PNG (third edition) 11.2.1 IHDR; ITU-T T.81 B.2.2 frame header; WebP container specification, VP8, VP8L, VP8X.
+ */
+export function imageSize(bytes: Uint8Array): ImageSize | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  try {
+    switch (view.getUint8(0)) {
+      case 0x89:
+        return { width: view.getUint32(16), height: view.getUint32(20) }
+      case 0xff:
+        return jpegSize(view)
+      case 0x52:
+        return webpSize(view)
+    }
+  } catch (error) {
+    // Cut off before the size.
+    if (!(error instanceof RangeError)) throw error
+  }
+  return undefined
+}
+
+/** Segments follow one another, each a marker and a length, up to the frame header: SOF0..SOF15 without DHT, JPG and DAC. */
+function jpegSize(view: DataView): ImageSize | undefined {
+  for (let offset = 2; ; ) {
+    if (view.getUint8(offset) !== 0xff) return undefined
+    const marker = view.getUint8(offset + 1)
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+      return { width: view.getUint16(offset + 7), height: view.getUint16(offset + 5) }
+    }
+    // Fill bytes (FF) and markers without a segment (TEM, RST, SOI).
+    if (marker === 0xff) offset += 1
+    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) offset += 2
+    else offset += 2 + view.getUint16(offset + 2)
+  }
+}
+
+function webpSize(view: DataView): ImageSize | undefined {
+  const uint24 = (offset: number): number => view.getUint16(offset, true) | (view.getUint8(offset + 2) << 16)
+  switch (view.getUint8(15)) {
+    case 0x20: // 'VP8 '
+      return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff }
+    case 0x4c: {
+      // 'VP8L': 14 bits each, less one
+      const bits = view.getUint32(21, true)
+      return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 }
+    }
+    case 0x58: // 'VP8X'
+      return { width: uint24(24) + 1, height: uint24(27) + 1 }
+  }
+  return undefined
+}

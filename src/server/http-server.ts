@@ -1,0 +1,57 @@
+import type { Server } from 'node:http'
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify'
+import { ServeError } from '../errors.ts'
+import { answerClientError } from './client-error.ts'
+
+/** Time for a client to send its headers (ms). */
+const HEADERS_TIMEOUT_MS = 10_000
+/** How often (ms) Node looks for requests that come too slowly; their 408 can be late by as much. */
+const TIMEOUT_CHECK_MS = 1000
+/** How much longer (ms) than a request may take nothing needs to move on a socket: then its client does not read. */
+const UNREAD_GRACE_MS = 5000
+
+export interface ConnectionLimits {
+  /** Open at once. */
+  maximum: number
+  /** On one connection; 0 is no limit. */
+  maxRequests: number
+  keepAliveTimeoutMs: number
+}
+
+interface HttpLimits {
+  connections: ConnectionLimits
+  maxBodyBytes: number
+  requestTimeoutMs: number
+}
+
+/** Fastify's options that bound what a connection may do and how long. */
+export function httpOptions({ connections, maxBodyBytes, requestTimeoutMs }: HttpLimits) {
+  return {
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: requestTimeoutMs + UNREAD_GRACE_MS,
+    keepAliveTimeout: connections.keepAliveTimeoutMs,
+    maxRequestsPerSocket: connections.maxRequests,
+    // A request that comes while the server closes is answered like any other.
+    return503OnClosing: false,
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      // Node's own refusal says nothing in its body; `boundServer` refuses instead.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: answerClientError,
+  } satisfies FastifyHttpOptions<Server>
+}
+
+/** What there is no option for. */
+export function boundServer(app: FastifyInstance, { maximum }: ConnectionLimits): void {
+  const { server } = app
+  server.maxConnections = maximum
+  // An expectation that is not understood may be passed over (RFC 9110, 10.1.1); Node would answer 417 with no body.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  app.addHook('onRequest', (request, _reply, done) => {
+    const missing = request.headers.host === undefined && request.raw.httpVersion !== '1.0'
+    done(missing ? new ServeError('malformed_body', 'HTTP/1.1 needs a Host header') : undefined)
+  })
+}
