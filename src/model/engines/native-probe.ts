@@ -3,7 +3,7 @@
  * folder given as the argument, runs one convolution, and prints a NativeProbe as JSON.
  */
 import { createRequire } from 'node:module'
-import util from 'node:util'
+import { defineRemovedUtilities } from './removed-utilities.ts'
 
 export interface NativeProbe {
   /** Version of libtensorflow. */
@@ -27,11 +27,7 @@ interface TfjsNode {
 }
 
 function probe(folder: string): NativeProbe {
-  // Node 23 removed what tfjs-node 4.22 calls.
-  const target = util as unknown as Record<string, unknown>
-  target.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
-  target.isArray ??= Array.isArray
-
+  defineRemovedUtilities()
   const tf = createRequire(import.meta.url)(folder) as TfjsNode
   const sum = tf.conv2d(tf.ones([1, 8, 8, 4]), tf.ones([3, 3, 4, 2]), 1, 'valid').dataSync()
   if (sum.length !== 72 || sum.some((value) => value !== 36)) {

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import util from 'node:util'
 import type { Graph } from '../graph.ts'
 import type { CompiledGraph, Engine, EngineOptions, Outputs, Precision } from './engine.ts'
+import { defineRemovedUtilities } from './removed-utilities.ts'
 import { emitSavedModel, SIGNATURE } from './saved-model-emitter.ts'
 import { withTemporaryModel } from './temporary-model.ts'
 import { setTensorflowEnvironment } from './tensorflow-environment.ts'
@@ -118,11 +118,4 @@ function describe(name: string, error: NodeJS.ErrnoException): string {
   return error.code === 'MODULE_NOT_FOUND' && error.message.includes(name)
     ? `${name} is not installed`
     : `${name} does not load: ${line}`
-}
-
-/** tfjs-node 4.22 calls two functions that Node 23 removed. */
-function defineRemovedUtilities(): void {
-  const target = util as unknown as Record<string, unknown>
-  target.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
-  target.isArray ??= Array.isArray
 }
