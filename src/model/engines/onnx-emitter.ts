@@ -118,6 +118,7 @@ class OnnxEmitter {
   /** Moves numbers and computes none, so it takes uint8 and float32 as they come. */
   subsample(node: SubsampleNode): void {
     const { name, input, stride, padBefore, padAfter } = node
+    this.values.sameScale(name, input)
     const inUint8 = this.values.isUint8(input)
     let value = inUint8 ? this.values.uint8Name(input) : input
     if (stride > 1) {
@@ -136,7 +137,6 @@ class OnnxEmitter {
       this.values.madeFloat(name)
       return
     }
-    this.values.sameScale(name, input)
     const [, zeroPoint] = this.values.scale(name)
     this.onnx.emit('Pad', [value, pads, zeroPoint], this.values.uint8Name(name))
     this.values.madeUint8(name)
