@@ -4,6 +4,7 @@
  */
 import { countParameters } from '../graph.ts'
 import { loadExtras, loadGraph } from '../load-graph.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import type { CompiledGraph, Engine } from './engine.ts'
 import { openEngine } from './open.ts'
 import { padToSizes } from './padded-graph.ts'
@@ -32,6 +33,8 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
     await padded.run(new Float32Array(itemLength * batchSize), batchSize)
   }
   graphs.set(key, padded)
+  // Not yet: this function still holds the graph.
+  setImmediate(collectGarbage)
   const { precision, precisionReason } = compiled
   return { precision, precisionReason, parameters: countParameters(graph), loadMs: performance.now() - start }
 }
