@@ -4,6 +4,7 @@
  */
 import { countParameters } from '../graph.ts'
 import { loadExtras, loadGraph } from '../load-graph.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { deviceErrorOf } from './device-errors.ts'
 import type { CompiledGraph, Engine } from './engine.ts'
 import { boundByMemory } from './memory-bounded-graph.ts'
@@ -40,6 +41,8 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
     await padded.run(new Float32Array(itemLength * batchSize), batchSize)
   }
   graphs.set(key, padded)
+  // Not yet: this function still holds the graph.
+  setImmediate(collectGarbage)
   const { precision, precisionReason } = compiled
   return { precision, precisionReason, parameters: countParameters(graph), loadMs: performance.now() - start }
 }

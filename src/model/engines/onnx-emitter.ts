@@ -2,7 +2,7 @@ import type { AddNode, ConvNode, DenseNode, Graph, GraphNode, PoolNode, Subsampl
 import type { Quantization } from '../quantization/quantization.ts'
 import { quantizeConv } from '../quantization/quantized-conv.ts'
 import { int, ints, MICROSOFT, OnnxBuilder } from './onnx-builder.ts'
-import { encodeOnnx, type OnnxAttribute } from './onnx-schema.ts'
+import { encodeOnnx, type OnnxAttribute, type OnnxModel } from './onnx-schema.ts'
 import { OnnxValues } from './onnx-values.ts'
 
 /** The first opset in which ReduceMean, Slice and Pad have the forms written here, and which every kept runtime reads. */
@@ -15,11 +15,16 @@ export interface EmitOptions {
   also?: readonly string[]
 }
 
+/** The bytes of `buildOnnx`'s model. */
+export function emitOnnx(graph: Graph, options: EmitOptions = {}): Uint8Array {
+  return encodeOnnx(buildOnnx(graph, options))
+}
+
 /**
  * The graph as an ONNX model with its weights inside: input and outputs named as in the graph, batch dimension free.
  * Throws a plain Error when the quantization is not this graph's.
  */
-export function emitOnnx(graph: Graph, { quantization, also = [] }: EmitOptions = {}): Uint8Array {
+export function buildOnnx(graph: Graph, { quantization, also = [] }: EmitOptions = {}): OnnxModel {
   if (quantization) assertKnownNames(graph, quantization)
   const emitter = new OnnxEmitter(graph.input.name, quantization)
   for (const node of graph.nodes) {
@@ -44,13 +49,13 @@ export function emitOnnx(graph: Graph, { quantization, also = [] }: EmitOptions 
   const shapes = new Map(graph.nodes.map((node) => [node.name, node.shape]))
   const outputs = [...Object.values(graph.outputs), ...also]
   for (const name of outputs) emitter.values.asFloat(name)
-  return encodeOnnx({
+  return {
     nodes: emitter.onnx.nodes,
     initializers: emitter.onnx.initializers,
     inputs: [{ name: graph.input.name, shape: graph.input.shape }],
     outputs: outputs.map((name) => ({ name, shape: shapes.get(name) ?? [] })),
     opset: OPSET,
-  })
+  }
 }
 
 function assertKnownNames({ input, nodes }: Graph, { activations, fp32 }: Quantization): void {
@@ -118,6 +123,7 @@ class OnnxEmitter {
   /** Moves numbers and computes none, so it takes uint8 and float32 as they come. */
   subsample(node: SubsampleNode): void {
     const { name, input, stride, padBefore, padAfter } = node
+    this.values.sameScale(name, input)
     const inUint8 = this.values.isUint8(input)
     let value = inUint8 ? this.values.uint8Name(input) : input
     if (stride > 1) {
@@ -136,7 +142,6 @@ class OnnxEmitter {
       this.values.madeFloat(name)
       return
     }
-    this.values.sameScale(name, input)
     const [, zeroPoint] = this.values.scale(name)
     this.onnx.emit('Pad', [value, pads, zeroPoint], this.values.uint8Name(name))
     this.values.madeUint8(name)

@@ -2,6 +2,12 @@ import ort from 'onnxruntime-node'
 import type { Graph } from '../graph.ts'
 import { type EmitOptions, emitOnnx } from './onnx-emitter.ts'
 
+/**
+ * How long a thread looks for more work before it sleeps. Between two operators there is more within this time; the
+ * default is so long that threads spin between batches, on cores that HTTP and decoding want (docs/quantization.md).
+ */
+const SPIN_US = '50'
+
 export interface SessionOptions extends EmitOptions {
   threads: number
 }
@@ -20,6 +26,7 @@ export async function openSession(graph: Graph, { threads, ...emit }: SessionOpt
     executionMode: 'sequential',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
   })
   const { name, shape } = graph.input
   return {

@@ -58,9 +58,10 @@ export class OnnxValues {
     return activation
   }
 
-  /** `name` holds numbers of `origin`, on its scale. */
+  /** `name` holds numbers of `origin`, on its scale, where that has one. */
   sameScale(name: string, origin: string): void {
-    this.#activations.set(name, this.activation(origin))
+    const activation = this.#activations.get(origin)
+    if (activation) this.#activations.set(name, activation)
   }
 
   /** Names of a value's scale and zero point, in the order in which operators take them. */

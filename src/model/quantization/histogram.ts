@@ -22,13 +22,15 @@ export class Histogram {
   }
 
   add(values: Float32Array): void {
-    let [min, max] = [this.min, this.max]
+    let [min, max, sum] = [this.min, this.max, 0]
     for (let i = 0; i < values.length; i++) {
       const value = values[i] as number
       if (value < min) min = value
       if (value > max) max = value
+      sum += value
     }
-    if (!Number.isFinite(min) || !Number.isFinite(max)) throw new Error('calibration met a number that is not finite')
+    // The sum of finite float32 is finite in float64.
+    if (!Number.isFinite(sum)) throw new Error('calibration met a number that is not finite')
     this.min = min
     this.max = max
     this.total += values.length

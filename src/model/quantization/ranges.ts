@@ -13,6 +13,9 @@ const STEPS = 255
 /** Share of the numbers that `percentile` keeps on each side of zero. */
 const KEPT = 0.9999
 
+/** Taken for the share of what a distribution says never happens. */
+const LEAST_SHARE = 1e-9
+
 /** Fractions of the extremes that the searches try. */
 const FRACTIONS = Array.from({ length: 46 }, (_, i) => (10 + 2 * i) / 100)
 
@@ -35,31 +38,28 @@ export function percentileRange(histogram: Histogram, kept = KEPT): Range {
   }
 }
 
-/** The least mean square of what rounding and cutting off do to the numbers; the two ends are searched in turn. */
+/** The least mean square of what rounding and cutting off do to the numbers. */
 export function leastErrorRange(histogram: Histogram): Range {
-  const { min, max } = histogram
-  let range = minMaxRange(histogram)
-  for (let round = 0; round < 2; round++) {
-    const { low } = range
-    range = least(
-      FRACTIONS.map((fraction) => ({ low, high: max * fraction })),
-      (candidate) => squaredError(histogram, candidate),
-    )
-    if (min === 0) break
-    const { high } = range
-    range = least(
-      FRACTIONS.map((fraction) => ({ low: min * fraction, high })),
-      (candidate) => squaredError(histogram, candidate),
-    )
-  }
-  return range
+  return search(histogram, squaredError)
 }
 
 /** The least Kullback-Leibler divergence of what is kept from what was (Migacz, "8-bit inference with TensorRT", 2017). */
 export function leastDivergenceRange(histogram: Histogram): Range {
+  return search(histogram, divergence)
+}
+
+/** Beginning with everything, each end in turn goes where the cost is least. */
+function search(histogram: Histogram, cost: (histogram: Histogram, range: Range) => number): Range {
   const { min, max } = histogram
-  const candidates = FRACTIONS.map((fraction) => ({ low: min * fraction, high: max * fraction }))
-  return least(candidates, (candidate) => divergence(histogram, candidate))
+  let range = minMaxRange(histogram)
+  for (let round = 0; round < 2; round++) {
+    const { low } = range
+    const highs = FRACTIONS.map((fraction) => ({ low, high: max * fraction }))
+    const { high } = least(highs, (candidate) => cost(histogram, candidate))
+    const lows = FRACTIONS.map((fraction) => ({ low: min * fraction, high }))
+    range = least(lows, (candidate) => cost(histogram, candidate))
+  }
+  return range
 }
 
 export const METHODS = {
@@ -138,8 +138,8 @@ function divergence(histogram: Histogram, range: Range): number {
     if (share === 0) continue
     const step = stepOf(bin)
     const spread = (sums[step] as number) / (bins[step] as number) / q
-    // What was moved to a bin that had nothing of its own is not described at all.
-    result += share * Math.log(share / (spread > 0 ? spread : Number.MIN_VALUE))
+    // What was moved to a step that had nothing of its own is not described at all, which costs much but not everything.
+    result += share * Math.log(share / (spread > 0 ? spread : LEAST_SHARE))
   }
   return result
 }

@@ -1,11 +1,12 @@
 import type { Quantization } from './quantization.ts'
 
-/** The smallest cosine that a quantization reaches on the samples of the search. */
+/** The least cosine that a quantization reaches on the samples of the search. */
 export type Measure = (quantization: Quantization) => Promise<number>
 
 /**
- * The nodes to keep in fp32 so that `measure` reaches `target`: none where it does already, else those whose return to
- * fp32 alone helps most, as few of that order as are enough. `quantization` without its own fp32 nodes is what is searched.
+ * The nodes to keep in fp32 so that `measure` reaches `target`: none where it does already. Otherwise they are ordered by
+ * what each costs when it alone is in int8, since that is not hidden by the noise of the others, and as few of the worst
+ * are taken as are enough.
  */
 export async function sensitiveNodes(
   nodes: string[],
@@ -14,20 +15,20 @@ export async function sensitiveNodes(
   target: number,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<string[]> {
-  const inFp32 = (fp32: string[]): Quantization => ({ ...quantization, fp32 })
-  if ((await measure(inFp32([]))) >= target) return []
-  const gains: { name: string; reached: number }[] = []
+  const keeping = (fp32: string[]): Promise<number> => measure({ ...quantization, fp32 })
+  if ((await keeping([])) >= target) return []
+  const alone: { name: string; reached: number }[] = []
   for (const name of nodes) {
-    gains.push({ name, reached: await measure(inFp32([name])) })
-    onProgress(gains.length, nodes.length)
+    alone.push({ name, reached: await keeping(nodes.filter((other) => other !== name)) })
+    onProgress(alone.length, nodes.length)
   }
-  const order = gains.sort((a, b) => b.reached - a.reached).map(({ name }) => name)
+  const worstFirst = alone.sort((a, b) => a.reached - b.reached).map(({ name }) => name)
   // All of them are enough, for that is fp32 itself; the fewest are found by halving.
-  let [tooFew, enough] = [0, order.length]
+  let [tooFew, enough] = [0, nodes.length]
   while (enough - tooFew > 1) {
     const middle = (tooFew + enough) >> 1
-    if ((await measure(inFp32(order.slice(0, middle)))) >= target) enough = middle
+    if ((await keeping(worstFirst.slice(0, middle))) >= target) enough = middle
     else tooFew = middle
   }
-  return order.slice(0, enough)
+  return worstFirst.slice(0, enough)
 }

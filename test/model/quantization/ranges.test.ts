@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import { Histogram } from '../../../src/model/quantization/histogram.ts'
+import { randomNumbers } from '../../../src/model/quantization/random.ts'
+import {
+  leastDivergenceRange,
+  leastErrorRange,
+  METHODS,
+  minMaxRange,
+  percentileRange,
+  type Range,
+  toActivation,
+} from '../../../src/model/quantization/ranges.ts'
+
+const COUNT = 100_000
+
+function histogramOf(values: Float32Array): Histogram {
+  const histogram = new Histogram()
+  histogram.add(values)
+  return histogram
+}
+
+function uniform(low: number, high: number): Float32Array {
+  const next = randomNumbers(5)
+  return Float32Array.from({ length: COUNT }, () => low + (high - low) * next())
+}
+
+/** Standard normal, by the sum of twelve uniform numbers. */
+function normal(): Float32Array {
+  const next = randomNumbers(9)
+  return Float32Array.from({ length: COUNT }, () => {
+    let sum = -6
+    for (let i = 0; i < 12; i++) sum += next()
+    return sum
+  })
+}
+
+function meanSquaredError(values: Float32Array, range: Range): number {
+  const { scale, zero_point } = toActivation(range)
+  let sum = 0
+  for (const value of values) {
+    const stored = Math.max(0, Math.min(255, Math.round(value / scale) + zero_point))
+    sum += (value - scale * (stored - zero_point)) ** 2
+  }
+  return sum / values.length
+}
+
+describe.each(Object.entries(METHODS))('%s', (_, choose) => {
+  it('keeps nearly all of a uniform distribution: nothing in it is an outlier', () => {
+    const { low, high } = choose(histogramOf(uniform(-1, 3)))
+    expect(low).toBeGreaterThanOrEqual(-1)
+    expect(low).toBeLessThan(-0.9)
+    expect(high).toBeLessThanOrEqual(3)
+    expect(high).toBeGreaterThan(2.8)
+  })
+
+  it('begins at zero where nothing is negative', () => {
+    expect(choose(histogramOf(uniform(0, 2))).low).toBe(0)
+  })
+
+  it('holds zero where everything is far from it', () => {
+    expect(choose(histogramOf(uniform(5, 6)))).toMatchObject({ low: 0, high: expect.closeTo(6, 1) })
+  })
+
+  it('gives a value that was always zero a scale all the same', () => {
+    expect(toActivation(choose(histogramOf(new Float32Array(10))))).toEqual({ scale: 1, zero_point: 0 })
+  })
+})
+
+describe('minMaxRange', () => {
+  it('is everything that was seen', () => {
+    expect(minMaxRange(histogramOf(Float32Array.of(-2, 0.5, 8)))).toEqual({ low: -2, high: 8 })
+  })
+})
+
+describe('percentileRange', () => {
+  it('cuts the last share off either end', () => {
+    const { low, high } = percentileRange(histogramOf(uniform(-1, 1)), 0.9)
+    expect(low).toBeCloseTo(-0.8, 1)
+    expect(high).toBeCloseTo(0.8, 1)
+  })
+
+  it('is not moved by one outlier in a hundred thousand', () => {
+    const values = uniform(0, 1)
+    values[17] = 1000
+    expect(percentileRange(histogramOf(values)).high).toBeLessThan(2)
+  })
+})
+
+describe('leastErrorRange', () => {
+  it('cuts off outliers where finer steps gain more than the cut loses', () => {
+    const values = normal().map((value) => value ** 3)
+    const histogram = histogramOf(values)
+    const { low, high } = leastErrorRange(histogram)
+    expect(high).toBeLessThan(0.9 * histogram.max)
+    expect(low).toBeLessThan(0)
+    expect(meanSquaredError(values, { low, high })).toBeLessThan(meanSquaredError(values, minMaxRange(histogram)))
+  })
+
+  it('has no more error than any other method, as eight bits really round', () => {
+    const values = normal().map((value) => (value > 0 ? value ** 3 : value))
+    const histogram = histogramOf(values)
+    const least = meanSquaredError(values, leastErrorRange(histogram))
+    for (const choose of Object.values(METHODS)) {
+      expect(least).toBeLessThanOrEqual(meanSquaredError(values, choose(histogram)) * 1.001)
+    }
+  })
+})
+
+describe('leastDivergenceRange', () => {
+  it('cuts off a far outlier', () => {
+    const values = normal()
+    values[3] = 1000
+    const { high } = leastDivergenceRange(histogramOf(values))
+    expect(high).toBeLessThan(500)
+    expect(high).toBeGreaterThan(2)
+  })
+})
+
+describe('toActivation', () => {
+  it('spans the range with 255 steps, zero on one of them', () => {
+    expect(toActivation({ low: 0, high: 2.55 })).toEqual({ scale: 0.01, zero_point: 0 })
+    expect(toActivation({ low: -1.28, high: 1.27 })).toEqual({ scale: 0.01, zero_point: 128 })
+    expect(toActivation({ low: -2.55, high: 0 })).toEqual({ scale: 0.01, zero_point: 255 })
+  })
+})
