@@ -54,6 +54,7 @@ describe('the peers', () => {
         {
           name: 'mosec',
           title: 'Mosec',
+          settings: {},
           loads: (['tensor', 'png'] as const).flatMap((input) =>
             [32, 1].map((clients) => ({
               input,
