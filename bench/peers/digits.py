@@ -18,12 +18,14 @@ HEIGHT, WIDTH = MANIFEST["input"]["height"], MANIFEST["input"]["width"]
 MEAN, STD = MANIFEST["input"]["mean"], MANIFEST["input"]["std"]
 
 HOST, PORT = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8080"))
-"""What a peer is run with; the driver's list of peers says which values were best."""
+# What a peer is run with: what computes, threads of one inference, processes that hold the model, inputs of a batch, and
+# how long a batch waits to grow. peers.ts says which values were best.
 BACKEND = os.environ.get("BACKEND", "onnx")
 THREADS = int(os.environ.get("THREADS", "2"))
 WORKERS = int(os.environ.get("WORKERS", "1"))
 MAX_BATCH = int(os.environ.get("MAX_BATCH", "32"))
 WAIT_MS = float(os.environ.get("WAIT_MS", "0"))
+TORCH_MODE = os.environ.get("TORCH_MODE", "script")
 
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """`[N, 1, H, W]` float32 to logits `[N, classes]` and embedding `[N, size]`."""
@@ -71,12 +73,9 @@ def pytorch_model():
 
 
 def open_torch() -> Predict:
-    """Traced and optimised for inference: BN folded, convolutions by oneDNN. The fastest of PyTorch's ways measured here."""
     model, torch = pytorch_model()
     torch.set_num_threads(THREADS)
-    with torch.inference_mode():
-        traced = torch.jit.trace(model, torch.zeros(2, 1, HEIGHT, WIDTH))
-        fast = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
+    fast = {"eager": eager, "script": script, "compile": compiled}[TORCH_MODE](model, torch)
 
     def predict(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with torch.inference_mode():
@@ -84,6 +83,22 @@ def open_torch() -> Predict:
         return logits.numpy(), embedding.numpy()
 
     return warmed(predict)
+
+
+def eager(model, torch):
+    return model
+
+
+def script(model, torch):
+    """Traced, BN folded into the convolutions, which oneDNN then computes in its own layout."""
+    with torch.inference_mode():
+        traced = torch.jit.trace(model, torch.zeros(2, 1, HEIGHT, WIDTH))
+        return torch.jit.optimize_for_inference(torch.jit.freeze(traced))
+
+
+def compiled(model, torch):
+    """By Inductor to C++, which needs a compiler; one graph for all batch sizes."""
+    return torch.compile(model, dynamic=True)
 
 
 def onnx_file() -> Path:

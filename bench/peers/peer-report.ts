@@ -17,6 +17,7 @@ export interface PeerLoad {
 export interface PeerResult {
   name: string
   title: string
+  settings: Record<string, string>
   loads: PeerLoad[]
   /** Resident memory of all the server's processes after the load, MiB. */
   rssMiB: Series
@@ -73,7 +74,6 @@ export function peerReport({ date, command, machine, python, rounds, peers }: Pe
   return `${facts}\n\n${table}`
 }
 
-/** Versions of what the peers are made of, for the result file. */
 export function pythonVersion(python: string): string {
   return execFileSync(python, ['-c', 'import platform; print(platform.python_version())'], { encoding: 'utf8' }).trim()
 }

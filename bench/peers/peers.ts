@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { formWithFile } from '../inputs.ts'
 import { DEPLOYED, type ServerCommand } from '../server-process.ts'
 
-export type PeerInput = 'tensor' | 'png'
+export const PEER_INPUTS = ['tensor', 'png'] as const
+export type PeerInput = (typeof PEER_INPUTS)[number]
 
 /** The two vectors that every server answers with. */
 export interface Vectors {
@@ -11,73 +12,76 @@ export interface Vectors {
   embedding: number[]
 }
 
+/** What a server takes as the body of a request. */
 interface Encoding {
   path: string
-  /** What the server takes as body; the input is float32 or PNG bytes. */
+  /** Of float32 or PNG bytes. */
   encode: (input: Buffer) => { contentType: string; body: Buffer }
 }
+
+/** Settings of a server, by environment; digits.py says what each means. */
+type Settings = Record<string, string>
 
 /** A server of the same weights. */
 export interface Peer {
   name: string
   title: string
   command: ServerCommand
-  /** Beside the environment of the run. */
-  env: Record<string, string>
+  /** What it is run with, beside the environment of the run. */
+  env: Settings
+  /** Settings that `--tune` tries; the best of them stand in `env`. */
+  choices: Settings[]
   requests: Record<PeerInput, Encoding>
   /** Of an answer to one input, parsed. */
   read: (answer: unknown) => Vectors
 }
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
-
 /** Where run.sh keeps the Python environment and what is made from the weights. */
 const HOME = process.env.PEERS_HOME ?? ''
 export const PYTHON = join(HOME, 'venv', 'bin', 'python')
 
-function raw(path: string): Record<PeerInput, Encoding> {
+/** The input as it is. */
+function asBody(path: string): Record<PeerInput, Encoding> {
   return {
     tensor: { path, encode: (body) => ({ contentType: 'application/octet-stream', body }) },
     png: { path, encode: (body) => ({ contentType: 'image/png', body }) },
   }
 }
 
-function ours(precision: 'fp32' | 'auto', title: string): Peer {
+function ours(precision: 'fp32' | 'auto'): Peer {
   return {
     name: `resnet-serve-${precision}`,
-    title,
+    title: `resnet-serve, PRECISION=${precision}`,
     command: DEPLOYED,
     env: { PRECISION: precision },
-    requests: raw('/classify'),
+    choices: [{}],
+    requests: asBody('/classify'),
     read: (answer) => (answer as { results: [Vectors] }).results[0],
   }
 }
 
-function python(name: string, title: string, script: string, readyPath: string, env: Record<string, string>): Peer {
+type Description = Pick<Peer, 'name' | 'title' | 'choices'> & { settings: Settings }
+
+/** A script of this folder that listens by itself. */
+function script(file: string, readyPath: string, { settings, ...peer }: Description): Peer {
   return {
-    name,
-    title,
-    command: { argv: [PYTHON, join(HERE, script)], readyPath },
-    env: { ...env, PYTHONPATH: HERE, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
-    requests: raw('/predict'),
+    ...peer,
+    command: { argv: [PYTHON, join(HERE, file)], readyPath },
+    env: { ...settings, PYTHONPATH: HERE, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
+    requests: asBody('/predict'),
     read: (answer) => answer as Vectors,
   }
 }
 
-/** BentoML batches lists of pictures that come as multipart, and arrays that come as JSON. */
-function bentoml(name: string, title: string, env: Record<string, string>): Peer {
-  const base = python(name, title, '', '/readyz', env)
+/** BentoML batches lists of pictures, which come as multipart, and arrays, which come as JSON. */
+function bentoml(description: Description): Peer {
+  const { env, ...peer } = script('', '/readyz', description)
+  const serve = `cd "$PYTHONPATH" && exec "${PYTHON}" -m bentoml serve bentoml_service:Digits --host "$HOST" --port "$PORT"`
   return {
-    ...base,
-    command: {
-      argv: [
-        '/bin/sh',
-        '-c',
-        `cd "$PYTHONPATH" && exec "${PYTHON}" -m bentoml serve bentoml_service:Digits --host "$HOST" --port "$PORT"`,
-      ],
-      readyPath: '/readyz',
-    },
-    env: { ...base.env, BENTOML_HOME: join(HOME, 'bentoml'), BENTOML_DO_NOT_TRACK: 'True' },
+    ...peer,
+    command: { argv: ['/bin/sh', '-c', serve], readyPath: '/readyz' },
+    env: { ...env, BENTOML_HOME: join(HOME, 'bentoml'), BENTOML_DO_NOT_TRACK: 'True' },
     requests: {
       tensor: { path: '/tensors', encode: tensorJson },
       png: { path: '/pictures', encode: (png) => formWithFile(png, 'images') },
@@ -93,24 +97,66 @@ function tensorJson(input: Buffer): { contentType: string; body: Buffer } {
   return { contentType: 'application/json', body: Buffer.from(JSON.stringify({ tensors: [[rows]] })) }
 }
 
-/**
- * Each with the settings that served most on two cores (README.md says what else was tried): the backend, the threads of
- * one inference, the processes that hold the model, the largest batch, and how long a batch waits to grow.
- */
+/** Every setting with every other. */
+function combinations(...lists: Settings[][]): Settings[] {
+  return lists.reduce<Settings[]>(
+    (all, list) => all.flatMap((one) => list.map((other) => ({ ...one, ...other }))),
+    [{}],
+  )
+}
+
+/** On two cores: one process that computes on both, or a process on each. */
+const PROCESSES = [
+  { THREADS: '2', WORKERS: '1' },
+  { THREADS: '1', WORKERS: '2' },
+]
+const WAITS = ['0', '2', '5'].map((ms) => ({ WAIT_MS: ms }))
+const TORCH_MODES = ['eager', 'script', 'compile'].map((mode) => ({ TORCH_MODE: mode }))
+
+/** Each with the settings that `--tune` found to serve most on two cores. */
 export const PEERS: Peer[] = [
-  ours('auto', 'resnet-serve, PRECISION=auto'),
-  ours('fp32', 'resnet-serve, PRECISION=fp32'),
-  python('mosec', 'Mosec + onnxruntime', 'mosec_server.py', '/', { BACKEND: 'onnx' }),
-  python('litserve', 'LitServe + onnxruntime', 'litserve_server.py', '/health', { BACKEND: 'onnx' }),
-  bentoml('bentoml', 'BentoML + onnxruntime', { BACKEND: 'onnx' }),
-  python('fastapi-onnx', 'FastAPI + onnxruntime, micro-batches', 'fastapi_server.py', '/health', { BACKEND: 'onnx' }),
-  python('fastapi-onnx-single', 'FastAPI + onnxruntime, no batches', 'fastapi_server.py', '/health', {
-    BACKEND: 'onnx',
-    MAX_BATCH: '1',
+  ours('auto'),
+  ours('fp32'),
+  script('mosec_server.py', '/', {
+    name: 'mosec',
+    title: 'Mosec + onnxruntime',
+    settings: { BACKEND: 'onnx' },
+    choices: combinations(PROCESSES, WAITS.slice(1)),
   }),
-  python('fastapi-torch', 'FastAPI + PyTorch, micro-batches', 'fastapi_server.py', '/health', { BACKEND: 'torch' }),
-  python('fastapi-torch-single', 'FastAPI + PyTorch, no batches', 'fastapi_server.py', '/health', {
-    BACKEND: 'torch',
-    MAX_BATCH: '1',
+  script('litserve_server.py', '/health', {
+    name: 'litserve',
+    title: 'LitServe + onnxruntime',
+    settings: { BACKEND: 'onnx' },
+    choices: combinations(PROCESSES, WAITS),
+  }),
+  bentoml({
+    name: 'bentoml',
+    title: 'BentoML + onnxruntime',
+    settings: { BACKEND: 'onnx' },
+    choices: PROCESSES,
+  }),
+  script('fastapi_server.py', '/health', {
+    name: 'fastapi-onnx',
+    title: 'FastAPI + onnxruntime, micro-batches',
+    settings: { BACKEND: 'onnx' },
+    choices: combinations(PROCESSES, WAITS),
+  }),
+  script('fastapi_server.py', '/health', {
+    name: 'fastapi-onnx-single',
+    title: 'FastAPI + onnxruntime, no batches',
+    settings: { BACKEND: 'onnx', MAX_BATCH: '1' },
+    choices: PROCESSES,
+  }),
+  script('fastapi_server.py', '/health', {
+    name: 'fastapi-torch',
+    title: 'FastAPI + PyTorch, micro-batches',
+    settings: { BACKEND: 'torch' },
+    choices: combinations(PROCESSES, TORCH_MODES),
+  }),
+  script('fastapi_server.py', '/health', {
+    name: 'fastapi-torch-single',
+    title: 'FastAPI + PyTorch, no batches',
+    settings: { BACKEND: 'torch', MAX_BATCH: '1' },
+    choices: PROCESSES,
   }),
 ]
