@@ -3,13 +3,14 @@ import type { Clock } from './clock.ts'
 import { type BatchItem, FairQueue } from './fair-queue.ts'
 import { Forecast } from './forecast.ts'
 import { type Answer, Job, type SubmitOptions } from './job.ts'
+import { Turns } from './turns.ts'
 import { Twins } from './twins.ts'
 
 /**
- * Why a batch left when it did: it was full, its oldest item had waited long enough, the engine was free, or its first
- * engine had ended under it.
+ * Why a batch left when it did: it was full, its oldest item had waited long enough, the engine was free, it was sent
+ * ahead while another computed, or its first engine had ended under it.
  */
-export type DispatchReason = 'full' | 'timeout' | 'idle' | 'retry'
+export type DispatchReason = 'full' | 'timeout' | 'idle' | 'ahead' | 'retry'
 
 export interface BatcherOptions<Key, Input, Output> {
   /** Items of one batch at the most. */
@@ -20,6 +21,12 @@ export interface BatcherOptions<Key, Input, Output> {
   maxQueueSize: number
   /** Batches that the engine takes at once, now; 0 while it is restarting. `wake` tells the batcher that it changed. */
   capacity: () => number
+  /**
+   * Sends the engine its next batch while it computes, once that is worth it: when as many items wait as are being
+   * computed, and a quarter of a batch at least. The engine then need not wait for the answers to be written before it
+   * has work again. An item that expires after that is computed all the same.
+   */
+  sendAhead?: boolean
   /**
    * Computes one batch, all of one key: one output per input, in order. A rejection is retried in halves; with
    * `engine_unavailable`, which is not the inputs' doing, as a whole and once.
@@ -38,6 +45,7 @@ export interface BatcherOptions<Key, Input, Output> {
  * - every submitted item is answered exactly once, with its own output or a ServeError, in the order submitted;
  * - requests take turns, so one of many items does not starve small ones;
  * - an item that is expired or canceled before its batch forms, or forms again, never reaches `run`;
+ * - the engine's next work leaves before the answers of its last are given;
  * - a batch whose engine ended is computed once more when there is one again, ahead of what was queued after it;
  * - nothing waits without a bound: the queue is bounded, and a full one refuses at once.
  */
@@ -48,13 +56,17 @@ export class Batcher<Key, Input, Output> {
   readonly #forecast: Forecast
   /** Batches whose engine ended under them. */
   readonly #retries: BatchItem<Key, Input, Output>[][] = []
+  /** Batches and items with the engine, those sent ahead included. */
   #running = 0
+  #itemsRunning = 0
+  readonly #turns: Turns
   #stopHold: (() => void) | undefined
   #draining: { promise: Promise<void>; resolve: () => void } | undefined
 
   constructor(options: BatcherOptions<Key, Input, Output>) {
     this.#options = options
     this.#forecast = new Forecast(options)
+    this.#turns = new Turns(options.clock, this.#forecast)
   }
 
   /** Items waiting; those being computed are not counted. */
@@ -82,7 +94,8 @@ export class Batcher<Key, Input, Output> {
       return new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
     }
     const idle = this.#running < capacity() && this.#queue.size === 0
-    if (idle || this.#forecast.canMeet(msLeft, this.#queue.ahead(items) + items)) return undefined
+    const ahead = this.#queue.ahead(items) + this.#turns.itemsWaiting
+    if (idle || this.#forecast.canMeet(msLeft, ahead + items)) return undefined
     const detail = 'the work ahead takes longer than the deadline allows'
     return new ServeError('deadline_unreachable', detail, { retryAfterS: this.retryAfterS })
   }
@@ -141,7 +154,7 @@ export class Batcher<Key, Input, Output> {
   #dispatch(): void {
     this.#stopHold?.()
     this.#stopHold = undefined
-    while (this.#running < this.#options.capacity()) {
+    while (this.#engineTakesMore()) {
       const retry = this.#retries.shift()
       if (retry !== undefined) {
         void this.#runBatch(retry, 'retry')
@@ -158,6 +171,14 @@ export class Batcher<Key, Input, Output> {
     }
     const done = this.#running === 0 && this.#queue.size === 0 && this.#retries.length === 0
     if (done) this.#draining?.resolve()
+  }
+
+  #engineTakesMore(): boolean {
+    const { capacity, sendAhead, maxBatchSize, batchTimeoutMs } = this.#options
+    if (this.#running < capacity()) return true
+    if (!sendAhead || this.#running === 0 || this.#running >= 2 * capacity()) return false
+    const enough = Math.max(maxBatchSize / 4, this.#itemsRunning / this.#running)
+    return this.#queue.size >= (batchTimeoutMs > 0 ? maxBatchSize : enough)
   }
 
   /**
@@ -178,55 +199,65 @@ export class Batcher<Key, Input, Output> {
   #reason({ length }: BatchItem<Key, Input, Output>[]): DispatchReason {
     const { maxBatchSize, batchTimeoutMs } = this.#options
     if (length >= maxBatchSize) return 'full'
+    if (this.#running >= this.#options.capacity()) return 'ahead'
     return batchTimeoutMs > 0 && !this.#draining ? 'timeout' : 'idle'
   }
 
   async #runBatch(items: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<void> {
     this.#running++
-    await this.#compute(items, reason)
+    this.#itemsRunning += items.length
+    const giveAnswers = await this.#compute(items, reason)
     this.#running--
+    this.#itemsRunning -= items.length
+    this.#turns.next()
+    // The engine first: answers take their time to be written, and it would idle for as long.
     this.#dispatch()
+    giveAnswers()
   }
 
   /**
-   * Runs a batch and answers its items. A batch that fails is run again in halves, so that one poisonous item fails
+   * Runs a batch, and returns what gives its items their answers. A batch that fails is run again in halves, so that one poisonous item fails
    * alone. When the engine ended, which is not the inputs' doing, the batch waits for the next one; when that ends too,
    * it is everybody's answer.
    */
-  async #compute(batch: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<void> {
+  async #compute(batch: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<() => void> {
     const items = this.#stillWanted(batch)
     const [first] = items
-    if (first === undefined) return
-    const { clock, run, onBatch } = this.#options
-    const start = clock.now()
-    const end = this.#forecast.begin(items.length)
+    if (first === undefined) return () => {}
+    const { clock, capacity, run, onBatch } = this.#options
+    const mustWait = this.#running - this.#turns.waiting > Math.max(1, capacity())
+    const end = this.#turns.take(items.length, mustWait)
     try {
       const inputs = items.map((item) => item.input)
       const outputs = await run(first.key, inputs)
       if (outputs.length !== items.length) throw new Error(`${outputs.length} outputs for ${items.length} inputs`)
+      const start = end(true)
       const computeMs = clock.now() - start
-      end(true)
       onBatch?.({ key: first.key, size: items.length, computeMs, reason })
-      for (const [i, item] of items.entries()) {
-        const output = outputs[i] as Output
-        this.#answer(item, ({ submittedAt }) => {
-          return { output, queueMs: Math.max(0, start - submittedAt), computeMs, batchSize: items.length }
-        })
+      return () => {
+        for (const [i, item] of items.entries()) {
+          const output = outputs[i] as Output
+          this.#answer(item, ({ submittedAt }) => {
+            return { output, queueMs: Math.max(0, start - submittedAt), computeMs, batchSize: items.length }
+          })
+        }
       }
     } catch (thrown) {
       end(false)
       const error = toServeError(thrown, 'inference_failed', 'the model failed on this input')
       if (error.code === 'engine_unavailable' && reason !== 'retry') {
         this.#retries.push(items)
-        return
+        return () => {}
       }
       if (items.length === 1 || error.code === 'engine_unavailable') {
-        for (const item of items) this.#answer(item, () => error)
-        return
+        return () => {
+          for (const item of items) this.#answer(item, () => error)
+        }
       }
       const middle = Math.ceil(items.length / 2)
-      await this.#compute(items.slice(0, middle), reason)
-      await this.#compute(items.slice(middle), reason)
+      const answerFirstHalf = await this.#compute(items.slice(0, middle), reason)
+      answerFirstHalf()
+      return this.#compute(items.slice(middle), reason)
     }
   }
 

@@ -78,6 +78,7 @@ export async function createServing(
     batchTimeoutMs: config.BATCH_TIMEOUT_MS,
     maxQueueSize: config.MAX_QUEUE_SIZE,
     capacity: () => engine.capacity,
+    sendAhead: true,
     clock,
     onBatch: ({ size, reason, computeMs }) => {
       metrics.observeBatch(engine.info?.engine ?? 'none', size, reason)

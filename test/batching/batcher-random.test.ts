@@ -45,6 +45,7 @@ async function simulate(seed: number) {
   const clock = new StallingClock()
   const maxBatchSize = between(1, 16)
   const concurrency = between(1, 3)
+  const sendAhead = chance(0.5)
   const maxQueueSize = chance(0.7) ? ITEMS : between(100, 600)
   const violations: string[] = []
   const requests: Request[] = []
@@ -70,7 +71,7 @@ async function simulate(seed: number) {
     const names = tags.map((tag) => `${key}/${tag}`)
     batches++
     running++
-    if (running > concurrency) violations.push(`${running} batches at once`)
+    if (running > (sendAhead ? 2 : 1) * concurrency) violations.push(`${running} batches at once`)
     if (tags.length > maxBatchSize) violations.push(`a batch of ${tags.length}`)
     for (const name of names) {
       if (!wanted(name)) violations.push(`${name} was computed and nobody wanted it`)
@@ -95,6 +96,7 @@ async function simulate(seed: number) {
     batchTimeoutMs: chance(0.5) ? 0 : between(1, 10),
     maxQueueSize,
     capacity: () => concurrency,
+    sendAhead,
     run,
     identify: (tag) => tag,
     clock,
