@@ -42,6 +42,9 @@ export class EngineProcess {
   #restarts = 0
   #failuresInARow = 0
   #callOffRestart: () => void = () => {}
+  /** With the child: one that it computes, and perhaps one that was sent ahead. */
+  #batches = 0
+  #callOffBatch: () => void = () => {}
 
   constructor(options: EngineProcessOptions) {
     this.#options = options
@@ -111,15 +114,26 @@ export class EngineProcess {
   /** `input` is `[batchSize, C, H, W]`. Rejects with `engine_unavailable`, or a plain Error when the model fails. */
   async run(key: string, input: Float32Array, batchSize: number): Promise<Outputs> {
     const child = this.#ready()
-    const { clock, batchTimeoutMs } = this.#options
-    const callOff = clock.after(batchTimeoutMs, () => child.kill(`a batch took longer than ${batchTimeoutMs} ms`))
+    this.#batches++
+    if (this.#batches === 1) this.#watchBatch(child)
     try {
       const outputs = await child.call('run', { key, input, batchSize })
       this.#failuresInARow = 0
       return outputs
     } finally {
-      callOff()
+      this.#batches--
+      this.#watchBatch(child)
     }
+  }
+
+  /** Starts the time of the batch that is the child's next over again; batches are computed one after the other. */
+  #watchBatch(child: EngineChild): void {
+    const { clock, batchTimeoutMs } = this.#options
+    this.#callOffBatch()
+    this.#callOffBatch = () => {}
+    if (this.#batches === 0) return
+    const reason = `a batch took longer than ${batchTimeoutMs} ms`
+    this.#callOffBatch = clock.after(batchTimeoutMs, () => child.kill(reason))
   }
 
   async stop(): Promise<void> {

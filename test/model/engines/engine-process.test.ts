@@ -111,6 +111,26 @@ describe('EngineProcess', () => {
     await becomes(engine, 'ready')
   })
 
+  it('restarts a process whose batch takes too long, counting from the end of the batch before it', async () => {
+    const { engine, clock, errors, run } = create()
+    await engine.start()
+    await engine.load('a', entry)
+    await engine.load('slow', entry)
+    const first = run('slow')
+    const second = run('hangs')
+    await clock.advance(BATCH_TIMEOUT_MS - 1)
+    expect((await first).logits[0]).toBe(2)
+    const outcome = expect(second).rejects.toMatchObject({ code: 'engine_unavailable' })
+    await clock.advance(BATCH_TIMEOUT_MS - 1)
+    expect(engine.state).toBe('ready')
+    await clock.advance(1)
+    await outcome
+    await becomes(engine, 'restarting')
+    expect(errors).toEqual([
+      'the engine failed (the process ended: a batch took longer than 20000 ms); restarting in 100 ms',
+    ])
+  })
+
   it('waits longer before each restart in a row, and starts over once a batch is answered', async () => {
     const { engine, clock, errors, run, kill } = create()
     await engine.start()
