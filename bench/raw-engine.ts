@@ -7,7 +7,6 @@ export interface RawEngineJob {
   engine: EngineName
   options: EngineOptions
   entry: RepositoryEntry
-  /** None: only the precision is asked for. */
   batchSizes: number[]
   timing: Timing
 }

@@ -30,10 +30,9 @@ export async function run(options: Options): Promise<Results> {
     const memory = server.memory()
     return { ...(await readInfo(server.url)), startupMs: server.startupMs, memory }
   })
-  const { name, version, input } = first.model
+  const { name, version, input, precision } = first.model
   const entry = findEntry(config, first.model)
   const rawJob = { engine: first.engine.name, options: engineOptions(config), entry, timing: options.timing }
-  const precision = await servedPrecision({ ...rawJob, batchSizes: [] })
 
   const before = await measureRaw(rawJob, options, 'before the load')
   const loaded = await measureServer(first.model, options)
@@ -62,13 +61,6 @@ function findEntry(config: Config, { name, version }: ServedModel): RepositoryEn
   const entry = entries.find(({ manifest }) => manifest.name === name && manifest.version === version)
   if (entry === undefined) throw new Error(`the server serves ${name}/${version}, which the repository lacks`)
   return entry
-}
-
-/** What the engine makes of the PRECISION that the server is given. */
-async function servedPrecision(job: RawEngineJob): Promise<Results['precision']> {
-  const result = await measureRawEngine(job)
-  if ('refused' in result) throw new Error(result.refused)
-  return result.precision
 }
 
 async function measureRaw(job: Omit<RawEngineJob, 'batchSizes'>, options: Options, when: string) {

@@ -1,4 +1,4 @@
-import type { EngineName } from '../src/model/engines/engine.ts'
+import type { EngineName, Precision } from '../src/model/engines/engine.ts'
 import { compareVersions } from '../src/model/repository.ts'
 import type { InputShape, Payload } from './inputs.ts'
 import type { AnswerKind } from './results.ts'
@@ -12,7 +12,7 @@ export interface ServedModel {
 export interface ServerInfo {
   engine: { name: EngineName } & Record<string, unknown>
   /** The one that answers requests which name none. */
-  model: ServedModel
+  model: ServedModel & { precision: Precision }
 }
 
 export async function readInfo(url: string): Promise<ServerInfo> {
@@ -20,7 +20,7 @@ export async function readInfo(url: string): Promise<ServerInfo> {
   const info = (await response.json()) as {
     engine: ServerInfo['engine']
     default_model: string
-    models: ServedModel[]
+    models: ServerInfo['model'][]
   }
   const versions = info.models.filter(({ name }) => name === info.default_model)
   const model = versions.sort((a, b) => compareVersions(a.version, b.version)).at(-1)

@@ -58,11 +58,12 @@ function rotated<T>(list: T[], by: number): T[] {
 
 /** One server's visits, a round each. */
 function summary(visits: Visit[]): PeerResult {
-  const { peer, loads } = visits[0] as Visit
+  const { peer, loads, precision } = visits[0] as Visit
   return {
     name: peer.name,
     title: peer.title,
     settings: peer.env,
+    precision,
     loads: loads.map(({ input, clients }, i): PeerLoad => {
       const measured = visits.map((one) => one.loads[i]?.load as LoadResult)
       const windows = measured.flatMap((load) => load.windows)

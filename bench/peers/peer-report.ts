@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import type { Precision } from '../../src/model/engines/engine.ts'
 import type { Machine } from '../results.ts'
 import type { Series } from '../statistics.ts'
 import { figure, markdownTable } from '../table.ts'
@@ -18,6 +19,7 @@ export interface PeerResult {
   name: string
   title: string
   settings: Record<string, string>
+  precision: Precision
   loads: PeerLoad[]
   /** Resident memory of all the server's processes after the load, MiB. */
   rssMiB: Series
@@ -49,6 +51,7 @@ export function peerReport({ date, command, machine, python, rounds, peers }: Pe
   const table = markdownTable([
     [
       'server',
+      'precision',
       `tensors/s, ${clients} clients`,
       'p50 / p99 ms',
       `PNG/s, ${clients} clients`,
@@ -60,6 +63,7 @@ export function peerReport({ date, command, machine, python, rounds, peers }: Pe
     ],
     ...peers.map((peer) => [
       peer.title,
+      peer.precision,
       throughput(of(peer, 'tensor', clients)),
       latency(of(peer, 'tensor', clients)),
       throughput(of(peer, 'png', clients)),

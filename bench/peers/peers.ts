@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Precision } from '../../src/model/engines/engine.ts'
 import { formWithFile } from '../inputs.ts'
+import { readInfo } from '../server-api.ts'
 import { DEPLOYED, type ServerCommand } from '../server-process.ts'
 
 export const PEER_INPUTS = ['tensor', 'png'] as const
@@ -34,6 +36,8 @@ export interface Peer {
   requests: Record<PeerInput, Encoding>
   /** Of an answer to one input, parsed. */
   read: (answer: unknown) => Vectors
+  /** What a running server computes in. */
+  precision: (url: string) => Promise<Precision>
 }
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
@@ -55,9 +59,10 @@ function ours(precision: 'fp32' | 'auto'): Peer {
     title: `resnet-serve, PRECISION=${precision}`,
     command: DEPLOYED,
     env: { PRECISION: precision },
-    choices: [{}],
+    choices: [],
     requests: asBody('/classify'),
     read: (answer) => (answer as { results: [Vectors] }).results[0],
+    precision: async (url) => (await readInfo(url)).model.precision,
   }
 }
 
@@ -71,6 +76,7 @@ function script(file: string, readyPath: string, { settings, ...peer }: Descript
     env: { ...settings, PYTHONPATH: HERE, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
     requests: asBody('/predict'),
     read: (answer) => answer as Vectors,
+    precision: async () => 'fp32',
   }
 }
 
@@ -110,7 +116,7 @@ const PROCESSES = [
   { THREADS: '2', WORKERS: '1' },
   { THREADS: '1', WORKERS: '2' },
 ]
-const WAITS = ['0', '2', '5'].map((ms) => ({ WAIT_MS: ms }))
+const WAITS = ['0', '3'].map((ms) => ({ WAIT_MS: ms }))
 const TORCH_MODES = ['eager', 'script', 'compile'].map((mode) => ({ TORCH_MODE: mode }))
 
 /** Each with the settings that `--tune` found to serve most on two cores. */
@@ -121,7 +127,7 @@ export const PEERS: Peer[] = [
     name: 'mosec',
     title: 'Mosec + onnxruntime',
     settings: { BACKEND: 'onnx' },
-    choices: combinations(PROCESSES, WAITS.slice(1)),
+    choices: combinations(PROCESSES, [{ WAIT_MS: '1' }, { WAIT_MS: '3' }]),
   }),
   script('litserve_server.py', '/health', {
     name: 'litserve',
@@ -151,7 +157,7 @@ export const PEERS: Peer[] = [
     name: 'fastapi-torch',
     title: 'FastAPI + PyTorch, micro-batches',
     settings: { BACKEND: 'torch' },
-    choices: combinations(PROCESSES, TORCH_MODES),
+    choices: [...combinations(PROCESSES.slice(0, 1), TORCH_MODES), ...PROCESSES.slice(1)],
   }),
   script('fastapi_server.py', '/health', {
     name: 'fastapi-torch-single',

@@ -1,3 +1,4 @@
+import type { Precision } from '../../src/model/engines/engine.ts'
 import { type LoadResult, measureLoad } from '../load/load.ts'
 import { memoryTotalMiB } from '../memory.ts'
 import type { Timing } from '../options.ts'
@@ -20,6 +21,7 @@ export interface Visit {
   rssMiB: number
   startupMs: number
   minCosine: number
+  precision: Precision
 }
 
 /** What the server answers in fp32, which every other answer is held to. */
@@ -52,7 +54,8 @@ export function visit(
       }
     }
     const rssMiB = memoryTotalMiB(server.memory())
-    return { peer, loads, rssMiB, startupMs: server.startupMs, minCosine: Math.min(...cosines) }
+    const precision = await peer.precision(server.url)
+    return { peer, loads, rssMiB, startupMs: server.startupMs, minCosine: Math.min(...cosines), precision }
   })
 }
 

@@ -55,6 +55,7 @@ describe('the peers', () => {
           name: 'mosec',
           title: 'Mosec',
           settings: {},
+          precision: 'fp32',
           loads: (['tensor', 'png'] as const).flatMap((input) =>
             [32, 1].map((clients) => ({
               input,
@@ -72,6 +73,6 @@ describe('the peers', () => {
       ],
     })
     expect(text).toContain('`npm run bench:peers`, 2026-11-24, Test with 2 cores')
-    expect(text).toContain('| Mosec | 210.0 (200.0 - 220.0) | 150.0 / 180.0 |')
+    expect(text).toContain('| Mosec | fp32 | 210.0 (200.0 - 220.0) | 150.0 / 180.0 |')
   })
 })
