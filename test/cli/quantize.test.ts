@@ -84,7 +84,8 @@ describe('resnet-serve quantize', () => {
 
   it('uses no more samples than it is told to', async () => {
     const { model, samples, json } = setUp()
-    await run(model, '--calibration', samples, '--evaluate', samples, '--samples', '2', '--threads', '1')
+    const few = ['--samples', '2', '--min-cosine', '0', '--threads', '1']
+    await run(model, '--calibration', samples, '--evaluate', samples, ...few)
     expect(parseManifest(json()).quantization?.report).toMatchObject({ calibration_samples: 2 })
   })
 
