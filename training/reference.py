@@ -37,7 +37,10 @@ def main() -> None:
     inputs = (chosen.float() / 255 - spec["mean"]) / spec["std"]
     logits, embedding = load_model(args.model, manifest["architecture"])(inputs)
     tensors = {"input": inputs, "logits": logits, "embedding": embedding}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, args.model / "reference.safetensors")
+    path = args.model / "reference.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    # It comes readable by its owner alone, and the server may be somebody else.
+    path.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
@@ -16,6 +16,7 @@ interface Options {
   evaluate?: string
   method: QuantizeOptions['method']
   samples: number
+  fp32?: string[]
   minCosine: number
   threads: number
   dryRun?: boolean
@@ -32,6 +33,7 @@ export function quantize(): Command {
       new Option('--method <name>', 'how ranges are chosen').choices([...Object.keys(METHODS), 'best']).default('mse'),
     )
     .option('--samples <n>', 'inputs used of the calibration folder', wholeNumber, 512)
+    .option('--fp32 <nodes...>', 'layers that stay in fp32 in any case, as the report names them')
     .option('--min-cosine <x>', 'layers stay in fp32 until every embedding tried reaches this', cosine, 0.998)
     .option('--threads <n>', 'threads that compute', wholeNumber, availableParallelism())
     .option('--dry-run', 'print the report and write nothing')
@@ -40,6 +42,7 @@ export function quantize(): Command {
 
 async function run(directory: string, options: Options): Promise<void> {
   const path = join(directory, 'model.json')
+  if (!existsSync(path)) throw new Error(`${directory} is no model's folder: it has no model.json`)
   const text = readFileSync(path, 'utf8')
   const manifest = readManifest(path, text)
   const graph = loadGraph({ directory, manifest })
@@ -53,6 +56,7 @@ async function run(directory: string, options: Options): Promise<void> {
       calibration,
       evaluation,
       method: options.method,
+      fp32: options.fp32 ?? [],
       minCosine: options.minCosine,
       threads: options.threads,
       onProgress: (stage, done, total) => progress.show(stage, done, total),

@@ -25,7 +25,9 @@ export interface QuantizeOptions {
   evaluation: SampleSet
   /** `best` tries all and keeps the one with the highest least cosine. */
   method: Method | 'best'
-  /** Nodes go back to fp32 until the least cosine is this. */
+  /** Nodes that stay in fp32 in any case. */
+  fp32: string[]
+  /** More nodes go back to fp32 until the least cosine is this. */
   minCosine: number
   threads: number
   onProgress: (stage: string, done: number, total: number) => void
@@ -40,7 +42,7 @@ export interface Report {
 export interface Quantized {
   quantization: Quantization
   report: Report
-  /** Every method that was tried, before any node went back to fp32. */
+  /** Every method that was tried, before any sensitive node went back to fp32. */
   methods: Partial<Record<Method, Comparison>>
   /** Relative error of each value, in the order of the graph. */
   layers: Record<string, number>
@@ -62,20 +64,20 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
 
   const methods: Partial<Record<Method, Comparison>> = {}
   const tried = options.method === 'best' ? (Object.keys(METHODS) as Method[]) : [options.method]
-  for (const method of tried) methods[method] = await comparedTo(method, chooseRanges(distributions, method))
+  for (const name of tried) methods[name] = await comparedTo(name, chooseRanges(distributions, name, options.fp32))
   const method = bestOf(methods)
 
   const few = evaluation.spread(SEARCH_SAMPLES)
   const fewInFp32 = await answers(few)
-  const fp32 = await sensitiveNodes(
-    observedValues(graph),
-    chooseRanges(distributions, method),
+  const sensitive = await sensitiveNodes(
+    observedValues(graph).filter((name) => !options.fp32.includes(name)),
+    chooseRanges(distributions, method, options.fp32),
     async (quantization) => compare(fewInFp32, await answers(few, undefined, quantization), []).cosine_min,
     options.minCosine,
     (done, total) => onProgress('sensitive layers', done, total),
   )
-  const quantization = chooseRanges(distributions, method, fp32)
-  const compared = fp32.length > 0 ? await comparedTo('int8', quantization) : (methods[method] as Comparison)
+  const quantization = chooseRanges(distributions, method, [...options.fp32, ...sensitive])
+  const compared = sensitive.length > 0 ? await comparedTo('int8', quantization) : (methods[method] as Comparison)
   const report = { method, calibration_samples: options.calibration.size, evaluation: compared }
   return { quantization: { ...quantization, report }, report, methods, layers: await errors(options, quantization) }
 }

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import type { InputSpec } from '../manifest.ts'
 import { SampleReader } from './sample-reader.ts'
@@ -36,6 +36,7 @@ export class SampleSet {
 
   /** Throws a plain Error that names the file that cannot be read, or the folder that holds nothing. */
   static open(directory: string, spec: InputSpec): SampleSet {
+    if (!existsSync(directory)) throw new Error(`${directory} does not exist`)
     const reader = new SampleReader(spec)
     const samples = filesBelow(directory).flatMap((path): Sample[] => {
       const [first, ...rest] = relative(directory, path).split(sep)

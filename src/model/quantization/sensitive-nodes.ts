@@ -4,7 +4,7 @@ import type { Quantization } from './quantization.ts'
 export type Measure = (quantization: Quantization) => Promise<number>
 
 /**
- * The nodes to keep in fp32 so that `measure` reaches `target`: none where it does already. Otherwise they are ordered by
+ * The nodes to keep in fp32, beside those that `quantization` keeps there, so that `measure` reaches `target`: none where it does already. Otherwise they are ordered by
  * what each costs when it alone is in int8, since that is not hidden by the noise of the others, and as few of the worst
  * are taken as are enough.
  */
@@ -15,7 +15,8 @@ export async function sensitiveNodes(
   target: number,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<string[]> {
-  const keeping = (fp32: string[]): Promise<number> => measure({ ...quantization, fp32 })
+  const keeping = (names: string[]): Promise<number> =>
+    measure({ ...quantization, fp32: [...quantization.fp32, ...names] })
   if ((await keeping([])) >= target) return []
   const alone: { name: string; reached: number }[] = []
   for (const name of nodes) {

@@ -20,6 +20,7 @@ function optionsFor({ entry, input }: ParityFixture, changes: Partial<QuantizeOp
     calibration: samples,
     evaluation: samples,
     method: 'mse',
+    fp32: [],
     minCosine: 0.99,
     threads: 1,
     onProgress: () => {},
@@ -70,6 +71,12 @@ describe.skipIf(whyNotInt8())('quantizeModel', () => {
     const { quantization, report } = await quantizeModel(optionsFor(smallFixture(), { minCosine: 0.9999 }))
     expect(quantization.fp32.length).toBeGreaterThan(0)
     expect(report.evaluation.cosine_min).toBeGreaterThanOrEqual(0.9999)
+  })
+
+  it('keeps in fp32 what it is told to, and names a node that there is not', async () => {
+    const { quantization } = await quantizeModel(optionsFor(smallFixture(), { fp32: ['conv1'] }))
+    expect(quantization.fp32).toEqual(['conv1'])
+    await expect(quantizeModel(optionsFor(smallFixture(), { fp32: ['conv9'] }))).rejects.toThrow('no value conv9')
   })
 
   it('tells how far each stage is', async () => {

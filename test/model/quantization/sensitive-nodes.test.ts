@@ -22,6 +22,11 @@ describe('sensitiveNodes', () => {
     expect(await sensitiveNodes(NODES, QUANTIZATION, measure, 0.9985)).toEqual(['b', 'd', 'e'])
   })
 
+  it('come on top of those that are in fp32 already', async () => {
+    const withoutB = NODES.filter((name) => name !== 'b')
+    expect(await sensitiveNodes(withoutB, { ...QUANTIZATION, fp32: ['b'] }, measure, 0.99)).toEqual(['d'])
+  })
+
   it('are all of them where nothing less is enough', async () => {
     const never = async ({ fp32 }: Quantization): Promise<number> => (fp32.length === NODES.length ? 1 : 0.5)
     expect((await sensitiveNodes(NODES, QUANTIZATION, never, 0.9)).sort()).toEqual(NODES)
