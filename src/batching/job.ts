@@ -12,11 +12,18 @@ export interface Answer<Output> {
   batchSize: number
 }
 
+/** What is used of an AbortSignal, so that a caller can do with less than one. */
+export interface CancelSignal {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 export interface SubmitOptions {
   /** On the clock's scale (ms): items without an answer by then fail with `deadline_exceeded`. */
   deadline?: number | undefined
   /** When aborted, items without an answer fail with `canceled`. */
-  signal?: AbortSignal | undefined
+  signal?: CancelSignal | undefined
 }
 
 /** One request's items: collects their answers, and gives up those still missing on deadline or abort. */
@@ -27,7 +34,7 @@ export class Job<Output> {
   readonly #answers: (Answer<Output> | ServeError | undefined)[]
   readonly #deadline: number
   readonly #abandonCallbacks: (() => void)[] = []
-  readonly #signal: AbortSignal | undefined
+  readonly #signal: CancelSignal | undefined
   #missing: number
   #resolve: (answers: (Answer<Output> | ServeError)[]) => void = () => {}
   #stopTimer: (() => void) | undefined

@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../batching/job.ts'
 import type { ServeError } from '../errors.ts'
 import type { Precision } from './engines/engine.ts'
 import type { Manifest } from './manifest.ts'
@@ -20,7 +21,7 @@ export interface PredictOptions {
   /** On the clock's scale (milliseconds); after it the input is dropped with `deadline_exceeded`. */
   deadline?: number | undefined
   /** Aborted when nobody waits for the answer any more; the input is then dropped with `canceled`. */
-  signal?: AbortSignal | undefined
+  signal?: CancelSignal | undefined
 }
 
 /**

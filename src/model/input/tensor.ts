@@ -45,9 +45,10 @@ export function countBinaryTensors(bytes: Uint8Array, height: number, width: num
   return bytes.length / itemBytes
 }
 
-/** One input of little-endian float32, copied: a request's bytes may be unaligned, and are not ours to keep. */
+/** One input of little-endian float32. It lies in the request's own bytes, or in a copy where those are not aligned. */
 export function readBinaryTensor(bytes: Uint8Array): Float32Array {
-  return assertFinite(new Float32Array(new Uint8Array(bytes).buffer))
+  const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
+  return assertFinite(new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4))
 }
 
 /** Also catches what overflows float32, such as 1e300. */
