@@ -2,7 +2,7 @@ import { INPUT_KINDS, type InputKindName, makePayloads, type Payload, PICTURE_KI
 import { type LoadResult, measureLoad } from './load/load.ts'
 import type { Options } from './options.ts'
 import { progress } from './progress.ts'
-import { type AnswerKind, errorCount, type HttpResult, type LoadScenario } from './results.ts'
+import { errorCount, type HttpResult, type LoadScenario } from './results.ts'
 import { type BatchCount, checkAnswer, REQUESTS, readBatchCount, type ServedModel } from './server-api.ts'
 import type { ServerProcess } from './server-process.ts'
 import { series } from './statistics.ts'
@@ -10,14 +10,14 @@ import { series } from './statistics.ts'
 /** Connections of an open loop: enough that a request which falls due finds one free unless the server is behind. */
 const OPEN_CLIENTS = 128
 
-/** Every kind of input with every number of clients. The large pictures come last: their bodies stay in the memory. */
+/**
+ * Every kind of input with every number of clients; binary answers, which differ in what writing them costs, with the most
+ * alone. The large pictures come last: their bodies stay in the memory.
+ */
 export function closedScenarios({ clients }: Options): LoadScenario[] {
-  const kinds: [InputKindName, AnswerKind][] = [
-    ['tensor', 'json'],
-    ['tensor', 'binary'],
-    ...PICTURE_KINDS.map((input): [InputKindName, AnswerKind] => [input, 'json']),
-  ]
-  return kinds.flatMap(([input, answer]) => clients.map((count) => ({ input, answer, clients: count })))
+  const most = Math.max(...clients)
+  const json = (input: InputKindName) => clients.map((count) => ({ input, answer: 'json' as const, clients: count }))
+  return [...json('tensor'), { input: 'tensor', answer: 'binary', clients: most }, ...PICTURE_KINDS.flatMap(json)]
 }
 
 /** Tensors and small pictures at shares of what the most clients got answered. */

@@ -1,18 +1,23 @@
 import sharp from 'sharp'
 import { ImageDecoder } from '../../src/model/input/image-decoder.ts'
 import type { InputSpec } from '../../src/model/manifest.ts'
-import { randomTensor, seededRandom } from '../inputs.ts'
+import { seededRandom } from '../inputs.ts'
 import { drawing } from '../pictures.ts'
 import type { PeerInput } from './peers.ts'
 
 /**
- * `count` inputs of each kind, all different: float32 bytes, and PNGs that have the model's size, ground and placing
- * already. Servers that do no more with a picture than decode and normalise it then see what ours sees.
+ * `count` inputs of each kind, all different drawings: PNGs that have the model's size, ground and placing already, and
+ * float32 bytes of such. Servers that do no more with a picture than decode and normalise it then see what ours sees.
  */
 export async function makeInputs(spec: InputSpec, count: number): Promise<Record<PeerInput, Buffer[]>> {
-  const random = seededRandom(1)
-  const tensor = Array.from({ length: count }, () => Buffer.from(randomTensor(spec, 1, random).buffer))
-  return { tensor, png: await fittedDrawings(spec, count) }
+  const drawings = await fittedDrawings(spec, 2 * count)
+  const tensor = await Promise.all(drawings.slice(count).map((png) => normalised(png, spec)))
+  return { tensor, png: drawings.slice(0, count) }
+}
+
+async function normalised(png: Buffer, { mean, std }: InputSpec): Promise<Buffer> {
+  const greys = await sharp(png).toColourspace('b-w').raw().toBuffer()
+  return Buffer.from(Float32Array.from(greys, (grey) => (grey / 255 - mean) / std).buffer)
 }
 
 async function fittedDrawings(spec: InputSpec, count: number): Promise<Buffer[]> {
