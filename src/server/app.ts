@@ -12,7 +12,7 @@ import type { Services } from '../routes/services.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
 import type { LoadReport } from './load-report.ts'
 import type { Metrics } from './metrics.ts'
-import { admission, type PressureLimits } from './plugins/admission.ts'
+import { admission } from './plugins/admission.ts'
 import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
@@ -28,7 +28,6 @@ export interface AppOptions {
   metrics: Metrics
   /** Empty: no key is needed. */
   apiKeys: string[]
-  pressure: PressureLimits
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
@@ -39,7 +38,7 @@ export interface AppOptions {
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, apiKeys, logger, pressure, connections, overloadStatus, loadReport } = options
+  const { services, metrics, apiKeys, logger, connections, overloadStatus, loadReport } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -70,7 +69,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (apiKeys.length > 0) await requireApiKey(secured, apiKeys)
     await secured.register(info(services))
     if (loadReport) await secured.register(reportLoad, loadReport)
-    await secured.register(admission, { services, pressure })
+    await secured.register(admission, services)
     await secured.register(classify(services))
     await secured.register(embed(services))
   })

@@ -193,7 +193,7 @@ export const OPTIONS = {
 
   MAX_EVENT_LOOP_DELAY_MS: count(
     {
-      default: 500,
+      default: 1000,
       unit: 'ms',
       effect:
         'While the event loop is later than this, on average over a second, inference is refused as overload; 0 never refuses.',

@@ -16,6 +16,7 @@ import type { Config } from './config.ts'
 import { Connections } from './connections.ts'
 import { LoadReport } from './load-report.ts'
 import { Metrics } from './metrics.ts'
+import { Pressure, watchPressure } from './pressure.ts'
 
 /** The server put together, and its order of life: `start`, then `beginDraining`, then `stop`. */
 export interface Serving {
@@ -60,6 +61,11 @@ export async function createServing(
   const clock = systemClock
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
 
+  let endStart = (): void => {}
+  const startEnded = new Promise<void>((resolve) => {
+    endStart = resolve
+  })
+
   const engine = new EnginePool({
     engine: config.ENGINE,
     options: engineOptions(config),
@@ -91,6 +97,11 @@ export async function createServing(
     timeoutS: config.DECODE_TIMEOUT_S,
     maxPending: config.MAX_QUEUE_SIZE,
   })
+  const pressure = new Pressure({
+    maxEventLoopDelayMs: config.MAX_EVENT_LOOP_DELAY_MS,
+    maxRssBytes: config.MAX_RSS_BYTES,
+  })
+  watchPressure(pressure)
   const loadReport = createLoadReport(clock, () => batcher.queueDepth / config.MAX_QUEUE_SIZE)
   const gpus = new GpuMonitor(clock)
   const metrics = new Metrics({
@@ -120,8 +131,13 @@ export async function createServing(
         requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
       },
       readiness,
+      started: (ms) =>
+        new Promise((resolve) => {
+          const callOff = clock.after(ms, resolve)
+          void startEnded.then(callOff).then(resolve)
+        }),
       // Pictures being decoded will want places in the queue as well.
-      refusal: (inputs, deadline) => batcher.refusal(images.pending + inputs, deadline),
+      refusal: (inputs, deadline) => pressure.refusal ?? batcher.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
       gpus: () => gpus.facts,
       observeStages: (timings) => metrics.observeStages(timings),
@@ -129,7 +145,6 @@ export async function createServing(
     },
     metrics,
     apiKeys: config.API_KEYS,
-    pressure: { maxEventLoopDelayMs: config.MAX_EVENT_LOOP_DELAY_MS, maxRssBytes: config.MAX_RSS_BYTES },
     overloadStatus: config.OVERLOAD_STATUS,
     connections: {
       maximum: config.MAX_CONNECTIONS,
@@ -170,11 +185,13 @@ export async function createServing(
         )
       }
       if (phase === 'starting') phase = 'serving'
+      endStart()
     },
 
     beginDraining() {
       const wasServing = phase === 'serving'
       phase = 'draining'
+      endStart()
       return wasServing
     },
 
