@@ -57,7 +57,7 @@ describe('SIGTERM', () => {
   })
 
   it('to the whole process group, as from a terminal or npm, ends server and engine in order', async () => {
-    const { child, exited, url, lines } = await startReady({ detached: true })
+    const { child, exited, url, lines } = await startReady({ detached: true, env: { DRAIN_DELAY_MS: '500' } })
     const answers = Array.from({ length: 20 }, () => classify(url).then(({ status }) => status))
     await Promise.race(answers)
     process.kill(-(child.pid as number), 'SIGTERM')
