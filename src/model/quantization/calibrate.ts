@@ -1,7 +1,8 @@
 import type { Graph, GraphNode } from '../graph.ts'
 import { Histogram } from './histogram.ts'
 import type { Quantization } from './quantization.ts'
-import { METHODS, type Method, toActivation } from './ranges.ts'
+import { METHODS, type Method } from './ranges.ts'
+import { toActivation } from './uint8.ts'
 
 /** How the numbers of each value of the graph are distributed, by name. */
 export type Distributions = Map<string, Histogram>

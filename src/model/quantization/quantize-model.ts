@@ -63,20 +63,25 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     compare(inFp32, await answers(evaluation, stage, quantization), options.labels)
 
   const methods: Partial<Record<Method, Comparison>> = {}
-  const tried = options.method === 'best' ? (Object.keys(METHODS) as Method[]) : [options.method]
-  for (const name of tried) methods[name] = await comparedTo(name, chooseRanges(distributions, name, options.fp32))
+  const chosen = new Map<Method, Quantization>()
+  for (const name of options.method === 'best' ? (Object.keys(METHODS) as Method[]) : [options.method]) {
+    const ranges = chooseRanges(distributions, name, options.fp32)
+    chosen.set(name, ranges)
+    methods[name] = await comparedTo(name, ranges)
+  }
   const method = bestOf(methods)
+  const ranges = chosen.get(method) as Quantization
 
   const few = evaluation.spread(SEARCH_SAMPLES)
   const fewInFp32 = await answers(few)
   const sensitive = await sensitiveNodes(
     observedValues(graph).filter((name) => !options.fp32.includes(name)),
-    chooseRanges(distributions, method, options.fp32),
+    ranges,
     async (quantization) => compare(fewInFp32, await answers(few, undefined, quantization), []).cosine_min,
     options.minCosine,
     (done, total) => onProgress('sensitive layers', done, total),
   )
-  const quantization = chooseRanges(distributions, method, [...options.fp32, ...sensitive])
+  const quantization = { ...ranges, fp32: [...ranges.fp32, ...sensitive] }
   const compared = sensitive.length > 0 ? await comparedTo('int8', quantization) : (methods[method] as Comparison)
   const report = { method, calibration_samples: options.calibration.size, evaluation: compared }
   return { quantization: { ...quantization, report }, report, methods, layers: await errors(options, quantization) }

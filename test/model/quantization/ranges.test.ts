@@ -7,9 +7,8 @@ import {
   METHODS,
   minMaxRange,
   percentileRange,
-  type Range,
-  toActivation,
 } from '../../../src/model/quantization/ranges.ts'
+import { type Range, toActivation } from '../../../src/model/quantization/uint8.ts'
 
 const COUNT = 100_000
 
@@ -113,13 +112,5 @@ describe('leastDivergenceRange', () => {
     const { high } = leastDivergenceRange(histogramOf(values))
     expect(high).toBeLessThan(500)
     expect(high).toBeGreaterThan(2)
-  })
-})
-
-describe('toActivation', () => {
-  it('spans the range with 255 steps, zero on one of them', () => {
-    expect(toActivation({ low: 0, high: 2.55 })).toEqual({ scale: 0.01, zero_point: 0 })
-    expect(toActivation({ low: -1.28, high: 1.27 })).toEqual({ scale: 0.01, zero_point: 128 })
-    expect(toActivation({ low: -2.55, high: 0 })).toEqual({ scale: 0.01, zero_point: 255 })
   })
 })
