@@ -38,12 +38,14 @@ export function engineOptions(config: Config): EngineOptions {
 
 /**
  * Checks the repository and connects the parts; nothing runs yet. Throws a plain Error when the repository is not sound.
- * `onFatal` tells of an engine that has been restarted too often.
+ * `onFatal` tells of an engine that has been restarted too often; `engineEntry` is where tests put a double of the engine
+ * process.
  */
 export async function createServing(
   config: Config,
   logger: FastifyBaseLogger,
   onFatal: (reason: string) => void,
+  engineEntry?: URL,
 ): Promise<Serving> {
   const entries = readRepository(config.MODEL_REPOSITORY)
   if (config.DEFAULT_MODEL !== undefined && !entries.some(({ manifest }) => manifest.name === config.DEFAULT_MODEL)) {
@@ -65,6 +67,7 @@ export async function createServing(
     clock,
     log: (level, message) => logger[level]({ component: 'engine' }, message),
     onFatal,
+    ...(engineEntry ? { entry: engineEntry } : {}),
   })
   const batcher = createModelBatcher({
     maxBatchSize: config.MAX_BATCH_SIZE,
