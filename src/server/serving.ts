@@ -46,7 +46,7 @@ export function engineOptions(config: Config): EngineOptions {
 /**
  * Checks the repository and connects the parts; nothing runs yet. Throws a plain Error when the repository is not sound.
  * `onFatal` tells of an engine that has been restarted too often. `engineEntry` is the engine process's module: the
- * bench puts one there that computes nothing.
+ * bench and the tests put doubles there.
  */
 export async function createServing(
   config: Config,

@@ -1,0 +1,32 @@
+// An engine process that computes nothing and takes its time over it: a batch of n inputs takes FIXED_MS + n * PER_INPUT_MS,
+// asleep, so that the server can be overloaded without taking the cores away from those who load and serve it.
+const FIXED_MS = Number(process.env.DOUBLE_FIXED_MS)
+const PER_INPUT_MS = Number(process.env.DOUBLE_PER_INPUT_MS)
+
+const architectures = new Map()
+
+const methods = {
+  open: () => ({ engine: 'onnx', details: { double: 'true' }, passedOver: [] }),
+  load({ key, entry }) {
+    architectures.set(key, entry.manifest.architecture)
+    return { precision: 'fp32', precisionReason: undefined, parameters: 0, loadMs: 0 }
+  },
+  unload: () => null,
+  async run({ key, batchSize }) {
+    await new Promise((resolve) => setTimeout(resolve, FIXED_MS + batchSize * PER_INPUT_MS))
+    const { numClasses, embeddingSize } = architectures.get(key)
+    return {
+      logits: new Float32Array(batchSize * numClasses),
+      embedding: new Float32Array(batchSize * embeddingSize),
+    }
+  },
+}
+
+// One batch at a time, in the order asked.
+let last = Promise.resolve()
+process.on('message', ({ id, method, params }) => {
+  last = last.then(async () => process.send({ id, result: await methods[method](params) }))
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
+process.on('disconnect', () => process.exit(0))
+setInterval(() => process.send({ pulse: true }), 1000)

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Load, percentileMs } from '../load.ts'
+import { TENSORS, tensors } from './inputs.ts'
+import { SoakServer } from './server.ts'
+import type { Figure } from './verdict.ts'
+
+const CLIENTS = 32
+
+const loadOf = (server: SoakServer, headers: Record<string, string> = {}): Load =>
+  new Load({ url: `${server.url}/embed?include=logits`, contentType: TENSORS, body: () => tensors(), headers })
+
+/** kill -9 of the engine process under load, with the default model. */
+export async function engineKill(seconds: number): Promise<Figure[]> {
+  const server = await SoakServer.start('built')
+  const load = loadOf(server)
+  load.clients(CLIENTS)
+  await sleep(seconds * 1000)
+  const before = load.outcomes.length
+  server.killEngine()
+  const killed = performance.now()
+  while (load.outcomes.length < before + 2 * CLIENTS && performance.now() - killed < 20_000) await sleep(5)
+  const back = performance.now() - killed
+  await sleep(seconds * 1000)
+  await load.stop()
+  const failed = load.outcomes.filter(({ status }) => status !== 200).length
+  await server.stop()
+  return [
+    { what: 'requests', value: load.outcomes.length, unit: '' },
+    { what: 'failed requests', value: failed, unit: 'requests', atMost: 0 },
+    // Three seconds and the load of the model, which takes about one.
+    { what: 'answers again after', value: back, unit: 'ms', atMost: 4000 },
+  ]
+}
+
+/** How late the event loop is when the server is saturated, with the default model. */
+export async function eventLoop(seconds: number): Promise<Figure[]> {
+  const server = await SoakServer.start('built')
+  const load = loadOf(server)
+  load.clients(CLIENTS)
+  await sleep(2000)
+  await server.metrics()
+  await sleep(seconds * 1000)
+  const metrics = await server.metrics()
+  await load.stop()
+  await server.stop()
+  const ms = (name: string): number => (metrics.get(`nodejs_eventloop_lag_${name}_seconds`) ?? Number.NaN) * 1000
+  return [
+    { what: 'p50 of a request', value: percentileMs(load.outcomes, 0.5), unit: 'ms' },
+    { what: 'event-loop delay, p50', value: ms('p50'), unit: 'ms' },
+    { what: 'event-loop delay, p99', value: ms('p99'), unit: 'ms', atMost: 20 },
+  ]
+}
+
+/** Deadlines of 20 ms behind batches of 200 ms. */
+export async function deadline(seconds: number): Promise<Figure[]> {
+  const server = await SoakServer.start('double', { DOUBLE_FIXED_MS: '200', DOUBLE_PER_INPUT_MS: '0' })
+  const patient = loadOf(server)
+  patient.clients(2)
+  await sleep(1000)
+  const before = (await server.metrics()).get('resnet_batch_size_sum') ?? 0
+  const answeredBefore = patient.outcomes.length
+  const hurried = loadOf(server, { 'x-request-timeout-ms': '20' })
+  await hurried.rate(50, seconds * 1000)
+  await hurried.stop()
+  const after = (await server.metrics()).get('resnet_batch_size_sum') ?? 0
+  const answered = patient.outcomes.length - answeredBefore
+  await patient.stop()
+  await server.stop()
+  const late = hurried.outcomes.filter(({ status }) => status === 504 || status === 503)
+  return [
+    { what: 'hurried requests', value: hurried.outcomes.length, unit: '' },
+    { what: 'told so (504, or 503 before they wait)', value: late.length, unit: 'requests' },
+    { what: 'slowest of them', value: percentileMs(late, 1), unit: 'ms', atMost: 40 },
+    // Two clients have one request each with the engine or in the queue at either end of the count.
+    {
+      what: 'inputs computed that no patient client sent',
+      value: after - before - answered,
+      unit: 'inputs',
+      atMost: 2,
+    },
+  ]
+}

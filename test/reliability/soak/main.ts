@@ -1,0 +1,46 @@
+import { deadline, engineKill, eventLoop } from './faults.ts'
+import { mixed } from './mixed.ts'
+import { overload, spike } from './overload.ts'
+import { type Figure, isMet, report } from './verdict.ts'
+
+interface Scenario {
+  says: string
+  run: (quick: boolean) => Promise<Figure[]>
+  /** This one proves that its bounds can be missed. */
+  mustFail?: boolean
+}
+
+const SCENARIOS: Record<string, Scenario> = {
+  deadline: { says: 'deadlines of 20 ms behind batches of 200 ms', run: (quick) => deadline(quick ? 5 : 20) },
+  overload: { says: 'open loop at 2, 5 and 10 times saturation', run: (quick) => overload(quick ? 8 : 30) },
+  spike: { says: 'ten times saturation for a minute, and what comes after', run: (quick) => spike(quick ? 10 : 60) },
+  'event-loop': { says: 'the event loop at saturation, default model', run: (quick) => eventLoop(quick ? 5 : 30) },
+  'engine-kill': { says: 'kill -9 of the engine process, 32 clients', run: (quick) => engineKill(quick ? 3 : 10) },
+  mixed: { says: 'good and bad requests at twice saturation', run: (quick) => mixed(quick ? 20_000 : 100_000) },
+  unbounded: {
+    says: 'the same with an unbounded queue, which must fail',
+    run: (quick) => mixed(quick ? 20_000 : 100_000, 'unbounded'),
+    mustFail: true,
+  },
+}
+
+const args = process.argv.slice(2)
+const quick = args.includes('--quick')
+const chosen = args.filter((arg) => arg !== '--quick')
+const unknown = chosen.filter((name) => !(name in SCENARIOS))
+if (unknown.length > 0) {
+  console.error(`no scenario ${unknown.join(', ')}; there are ${Object.keys(SCENARIOS).join(', ')}, and --quick`)
+  process.exit(2)
+}
+
+let failed = false
+for (const [name, { says, run, mustFail = false }] of Object.entries(SCENARIOS)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue
+  console.log(`${name}: ${says}`)
+  const figures = await run(quick)
+  console.log(report(figures))
+  const met = figures.every(isMet)
+  if (met === mustFail) failed = true
+  if (mustFail) console.log(met ? '  NOT  it should have failed' : '  met  it failed, as it must')
+}
+process.exit(failed ? 1 : 0)
