@@ -29,4 +29,4 @@ process.on('message', ({ id, method, params }) => {
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
 process.on('disconnect', () => process.exit(0))
-setInterval(() => process.send({ pulse: true }), 1000)
+setInterval(() => process.send({ pulse: { residentBytes: process.memoryUsage.rss() } }), 1000)
