@@ -60,11 +60,12 @@ export class Batcher<Key, Input, Output> {
 
   /**
    * Why a request of `items` would be refused at this moment: `draining`, `deadline_exceeded`, `queue_full`, or
-   * `deadline_unreachable` when the measured speed of the engine cannot meet the deadline. An idle engine refuses no
-   * deadline that has not passed, so that what was measured once is measured again.
+   * `deadline_unreachable` when the measured speed of the engine cannot meet the deadline. What leaves at once or with the
+   * very next batch is not judged: it costs the engine nothing if it turns out late, and what was measured once must be
+   * measured again.
    */
   refusal(items: number, deadline = Number.POSITIVE_INFINITY): ServeError | undefined {
-    const { clock, maxQueueSize, concurrency } = this.#options
+    const { clock, maxBatchSize, maxQueueSize, concurrency } = this.#options
     if (this.#draining) return new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 })
     const msLeft = deadline - clock.now()
     if (msLeft <= 0) return new ServeError('deadline_exceeded', 'the deadline passed before the request was queued')
@@ -72,8 +73,9 @@ export class Batcher<Key, Input, Output> {
     if (this.#queue.size + items > maxQueueSize) {
       return new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
     }
+    const place = this.#queue.ahead(items) + items
     const idle = this.#running < concurrency && this.#queue.size === 0
-    if (idle || this.#forecast.canMeet(msLeft, this.#queue.ahead(items) + items)) return undefined
+    if (idle || place <= maxBatchSize || this.#forecast.canMeet(msLeft, place)) return undefined
     const detail = 'the work ahead takes longer than the deadline allows'
     return new ServeError('deadline_unreachable', detail, { retryAfterS: this.retryAfterS })
   }
