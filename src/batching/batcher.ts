@@ -81,11 +81,12 @@ export class Batcher<Key, Input, Output> {
 
   /**
    * Why a request of `items` would be refused at this moment: `draining`, `deadline_exceeded`, `queue_full`, or
-   * `deadline_unreachable` when the measured speed of the engine cannot meet the deadline. An idle engine refuses no
-   * deadline that has not passed, so that what was measured once is measured again.
+   * `deadline_unreachable` when the measured speed of the engine cannot meet the deadline. What leaves at once or with the
+   * very next batch is not judged: it costs the engine nothing if it turns out late, and what was measured once must be
+   * measured again.
    */
   refusal(items: number, deadline = Number.POSITIVE_INFINITY): ServeError | undefined {
-    const { clock, maxQueueSize, capacity } = this.#options
+    const { clock, maxBatchSize, maxQueueSize, capacity } = this.#options
     if (this.#draining) return new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 })
     const msLeft = deadline - clock.now()
     if (msLeft <= 0) return new ServeError('deadline_exceeded', 'the deadline passed before the request was queued')
@@ -93,9 +94,10 @@ export class Batcher<Key, Input, Output> {
     if (this.#queue.size + items > maxQueueSize) {
       return new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
     }
+    const place = this.#queue.ahead(items) + items
     const idle = this.#running < capacity() && this.#queue.size === 0
-    const ahead = this.#queue.ahead(items) + this.#turns.itemsWaiting
-    if (idle || this.#forecast.canMeet(msLeft, ahead + items)) return undefined
+    const unjudged = idle || place <= maxBatchSize
+    if (unjudged || this.#forecast.canMeet(msLeft, this.#turns.itemsWaiting + place)) return undefined
     const detail = 'the work ahead takes longer than the deadline allows'
     return new ServeError('deadline_unreachable', detail, { retryAfterS: this.retryAfterS })
   }

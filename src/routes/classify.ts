@@ -9,7 +9,7 @@ import type { Services } from './services.ts'
 /** `POST /classify`: the likeliest class of each input, and what `include` asks for. */
 export function classify(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.post('/classify', { schema: inferenceSchema('Classify pictures') }, async (request, reply) => {
+    app.post('/classify', { schema: inferenceSchema('classify', 'Classify pictures') }, async (request, reply) => {
       const query = parseQuery(request.query, ['top', 'logits', 'embedding'])
       const inference = await infer(request, reply, services, query)
       const { model, outcomes } = inference

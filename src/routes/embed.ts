@@ -12,7 +12,7 @@ const BINARY = 'application/octet-stream'
 /** `POST /embed`: the embedding of each input, as JSON or, for `Accept: application/octet-stream`, as raw float32. */
 export function embed(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.post('/embed', { schema: inferenceSchema('Embed pictures', [BINARY]) }, async (request, reply) => {
+    app.post('/embed', { schema: inferenceSchema('embed', 'Embed pictures', [BINARY]) }, async (request, reply) => {
       const query = parseQuery(request.query, ['logits', 'embedding'])
       const binary = request.accepts().type(['application/json', BINARY]) === BINARY
       if (binary && query.partial) {

@@ -33,10 +33,11 @@ const Answer = Type.Object({
 })
 
 /** What /classify and /embed have in common: four forms of input, one query, one table of failures. */
-export function inferenceSchema(summary: string, extraAnswers: string[] = []) {
+export function inferenceSchema(operationId: string, summary: string, extraAnswers: string[] = []) {
   const images = IMAGE_TYPES.map((type) => [type, binary('One image.')] as const)
   const answers = extraAnswers.map((type) => [type, binary('Raw float32, little-endian, one row per input.')] as const)
   return {
+    operationId,
     summary,
     tags: ['inference'],
     querystring: QuerySchema,

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import type { Model } from '../model/model.ts'
 import type { Services } from './services.ts'
 
@@ -8,7 +9,13 @@ const { name, version } = createRequire(import.meta.url)('../../package.json') a
 /** `GET /info`: what is served, by which engine, why not by a better one, and within which limits. */
 export function info(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.get('/info', { schema: { summary: 'Models, engine and limits', tags: ['info'] } }, () => {
+    const schema = {
+      summary: 'Models, engine and limits',
+      tags: ['info'],
+      response: { 200: Type.Unsafe<unknown>({ type: 'object', additionalProperties: true }) },
+    }
+    const links = { 200: { classify: useOf('classify'), embed: useOf('embed') } }
+    app.get('/info', { schema, links }, () => {
       const { engine, details, passedOver } = services.engine() ?? {}
       const { maxBodyBytes, maxInputs, requestTimeoutMs } = services.limits
       return {
@@ -26,6 +33,11 @@ export function info(services: Services): FastifyPluginAsyncTypebox {
       }
     })
   }
+}
+
+/** For readers of the API's description: what is listed here can be asked there. */
+function useOf(operationId: string): object {
+  return { operationId, parameters: { model: '$response.body#/default_model' } }
 }
 
 function describe({ manifest, precision, precisionReason }: Model): object {

@@ -31,6 +31,7 @@ describe('a deadline that the measured speed cannot meet', () => {
     batcher.submit('k', many('large', 40))
     // One input of a new request leaves with the very next batch, whatever the large request has left.
     const small = watch(batcher.submit('k', ['small'], { deadline: clock.now() + 250 }))
+    expect(batcher.refusal(40, clock.now() + 250)?.code).toBe('deadline_unreachable')
     await clock.advance(100)
     await engine.finish()
     await clock.advance(100)
@@ -40,9 +41,11 @@ describe('a deadline that the measured speed cannot meet', () => {
 
   it('counts what is left of the batch that runs', async () => {
     const { batcher, clock } = await measured()
-    expect(batcher.refusal(1, clock.now() + 110)?.code).toBe('deadline_unreachable')
+    for (const input of many('next', 4)) batcher.submit('k', [input])
+    // What is left of it, the next batch, and the one after that.
+    expect(batcher.refusal(1, clock.now() + 250)?.code).toBe('deadline_unreachable')
     await clock.advance(80)
-    expect(batcher.refusal(1, clock.now() + 110)).toBeUndefined()
+    expect(batcher.refusal(1, clock.now() + 250)).toBeUndefined()
   })
 
   it('counts the batches that an engine computes side by side', async () => {
@@ -56,9 +59,10 @@ describe('a deadline that the measured speed cannot meet', () => {
 
   it('asks for some time to spare, since every request of an overloaded server is admitted at the limit', async () => {
     const { batcher, clock } = await measured()
+    for (const input of many('next', 4)) batcher.submit('k', [input])
     const place = (msLeft: number): string | undefined => batcher.refusal(4, clock.now() + msLeft)?.code
-    expect(place(200)).toBe('deadline_unreachable')
-    expect(place(230)).toBeUndefined()
+    expect(place(300)).toBe('deadline_unreachable')
+    expect(place(340)).toBeUndefined()
   })
 })
 
@@ -76,6 +80,18 @@ describe('nothing is refused for its deadline', () => {
     expect(engine.seen.at(-1)).toEqual(['a'])
     await engine.finish()
     expect(result.outcomes).toEqual(['k:a'])
+  })
+
+  it('when it leaves with the next batch, which costs the engine nothing if it is late', async () => {
+    const { batcher, clock, engine } = await measured()
+    const results = many('hurried', 4).map((input) =>
+      watch(batcher.submit('k', [input], { deadline: clock.now() + 20 })),
+    )
+    expect(batcher.refusal(1, clock.now() + 20)?.code).toBe('deadline_unreachable')
+    await clock.advance(20)
+    expect(results.map(({ outcomes }) => outcomes?.[0])).toEqual(new Array(4).fill('deadline_exceeded'))
+    await engine.finishAll()
+    expect(engine.seen.flat().filter((input) => input.startsWith('hurried'))).toEqual([])
   })
 
   it('when it has none', async () => {

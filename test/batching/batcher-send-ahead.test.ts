@@ -71,8 +71,8 @@ describe('the next batch', () => {
     await engine.finish()
     batcher.submit('k', many('b', 8))
     batcher.submit('k', many('c', 8))
-    expect(batcher.refusal(1, clock.now() + 250)).toMatchObject({ code: 'deadline_unreachable' })
-    expect(batcher.refusal(1, clock.now() + 400)).toBeUndefined()
+    expect(batcher.refusal(9, clock.now() + 350)).toMatchObject({ code: 'deadline_unreachable' })
+    expect(batcher.refusal(9, clock.now() + 500)).toBeUndefined()
   })
 
   it('is computed again like the one before it when their engine ends', async () => {

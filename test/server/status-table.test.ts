@@ -216,6 +216,13 @@ const ROWS: Row[] = [
     headers: { allow: 'POST' },
   },
   {
+    name: 'a wrong method with a body that nobody would take',
+    send: (agent) => agent.put('/readyz').set('content-type', 'a/b').send('c'),
+    status: 405,
+    code: 'method_not_allowed',
+    headers: { allow: 'GET, HEAD' },
+  },
+  {
     name: 'a wrong method on a read-only path',
     send: (agent) => agent.delete('/readyz'),
     status: 405,

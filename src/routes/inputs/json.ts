@@ -20,9 +20,16 @@ const TensorInput = Type.Object(
   { additionalProperties: false },
 )
 
+/** A white bar on black, 28 x 28. */
+const EXAMPLE_PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAMAAABF0y+mAAAABlBMVEUAAAD///+l2Z/dAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAF0lEQVQoz2NgGAVkAEYogDPAnFEwrAEAKYYAFRcfjjcAAAAASUVORK5CYII='
+
 export const JsonBodySchema = Type.Object(
   { inputs: Type.Array(Type.Union([ImageInput, TensorInput]), { minItems: 1 }) },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [{ inputs: [{ image: EXAMPLE_PNG }, { image: `data:image/png;base64,${EXAMPLE_PNG}` }] }],
+  },
 )
 
 export function readJson(body: Static<typeof JsonBodySchema>, limits: Limits): RawInput[] {

@@ -51,13 +51,14 @@ export async function mixed(requests: number, queue: 'bounded' | 'unbounded' = '
     const durationMs = (count / perSecond) * 1000
     await Promise.all(loads.map((load) => load.rate(perSecond / loads.length, durationMs)))
   }
-  await drive(requests * 0.2)
+  const warmUp = Math.max(10_000, requests * 0.2)
+  await drive(warmUp)
   const warm = server.rssMiB
   let peak = warm
   const watch = setInterval(() => {
     peak = Math.max(peak, server.rssMiB)
   }, 1000)
-  await drive(requests * 0.8)
+  await drive(requests - warmUp)
   clearInterval(watch)
   const end = server.rssMiB
   if (queue === 'bounded') await Promise.all(loads.map((load) => load.stop()))
