@@ -132,13 +132,13 @@ export const PEERS: Peer[] = [
   script('litserve_server.py', '/health', {
     name: 'litserve',
     title: 'LitServe + onnxruntime',
-    settings: { BACKEND: 'onnx' },
+    settings: { BACKEND: 'onnx', WAIT_MS: '3' },
     choices: combinations(PROCESSES, WAITS),
   }),
   bentoml({
     name: 'bentoml',
     title: 'BentoML + onnxruntime',
-    settings: { BACKEND: 'onnx' },
+    settings: { BACKEND: 'onnx', THREADS: '1', WORKERS: '2' },
     choices: PROCESSES,
   }),
   script('fastapi_server.py', '/health', {
@@ -150,7 +150,7 @@ export const PEERS: Peer[] = [
   script('fastapi_server.py', '/health', {
     name: 'fastapi-onnx-single',
     title: 'FastAPI + onnxruntime, no batches',
-    settings: { BACKEND: 'onnx', MAX_BATCH: '1' },
+    settings: { BACKEND: 'onnx', MAX_BATCH: '1', THREADS: '1', WORKERS: '2' },
     choices: PROCESSES,
   }),
   script('fastapi_server.py', '/health', {
