@@ -33,6 +33,12 @@ const MIB = 2 ** 20
 export const OPTIONS = {
   HOST: text({ default: '127.0.0.1', unit: 'address', effect: 'Address to listen on; `0.0.0.0` in containers.' }),
   PORT: count({ default: 8080, unit: 'port', effect: 'Port to listen on; 0 takes any free one.' }, 0, 65535),
+  LISTEN_WHEN: choice(['starting', 'ready'], {
+    default: 'starting',
+    unit: 'moment',
+    effect:
+      'When the port is opened: at once, so that probes are answered while models load, or once they are loaded, for balancers that do not probe (nginx).',
+  }),
   LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
     default: 'info',
     unit: 'level',

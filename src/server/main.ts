@@ -35,14 +35,16 @@ async function main(): Promise<void> {
     }, fail)
   }
 
-  // HTTP first: /livez and /readyz answer while the model loads.
-  await serving.app.listen({ host: config.HOST, port: config.PORT })
+  const listen = () => serving.app.listen({ host: config.HOST, port: config.PORT })
+  // HTTP first, so that /livez and /readyz answer while the model loads; unless the balancer cannot ask them.
+  if (config.LISTEN_WHEN === 'starting') await listen()
   try {
     await serving.start()
   } catch (error) {
     if (ending) return
     throw error
   }
+  if (config.LISTEN_WHEN === 'ready' && !ending) await listen()
   logger.info({ startup_ms: Math.round(process.uptime() * 1000) }, 'ready')
 }
 

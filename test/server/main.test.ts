@@ -35,7 +35,7 @@ describe('the server process', () => {
 
   it('serves what is in the repository, and ends in order on SIGTERM', async () => {
     // Nothing is written, so it does not matter that there is no temporary folder.
-    const { child, exited, url } = await startReady({ env: { TMPDIR: '/nowhere' } })
+    const { child, exited, url } = await startReady({ env: { TMPDIR: join(temporaryRepository(), 'absent') } })
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
     const answer = await json<{ model: object; results: { logits: number[] }[] }>(await classify(url))
     expect(answer.model).toEqual({ name: MODEL_NAME, version: '1' })
@@ -45,6 +45,13 @@ describe('the server process', () => {
     child.kill('SIGTERM')
     expect(await exited).toBe(0)
     await expect(fetch(`${url}/livez`)).rejects.toThrow()
+  })
+
+  it('opens its port no sooner than it is ready, where that is asked for', async () => {
+    const { lines } = await startReady({ env: { LISTEN_WHEN: 'ready' } })
+    const position = (message: RegExp) => lines.findIndex(({ msg }) => message.test(String(msg)))
+    expect(position(/is loaded$/)).toBeGreaterThanOrEqual(0)
+    expect(position(/^Server listening/)).toBeGreaterThan(position(/is loaded$/))
   })
 
   it('brings a killed engine process back, and HTTP never goes away', async () => {

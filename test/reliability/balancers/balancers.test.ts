@@ -23,7 +23,8 @@ beforeAll(async () => {
   replicas = REPLICA_PORTS.map((port) => {
     const small = { MODEL_REPOSITORY: repository, ENGINE: 'onnx', ENGINE_THREADS: '1' }
     // As in the image, but shorter: HAProxy notices within a second.
-    return new Replica(port, { ...small, DRAIN_DELAY_MS: '2000' })
+    // nginx does not probe, so a replica must not be reached before it is ready.
+    return new Replica(port, { ...small, DRAIN_DELAY_MS: '2000', LISTEN_WHEN: 'ready' })
   })
   await Promise.all(replicas.map((replica) => replica.start()))
 })
