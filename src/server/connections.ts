@@ -7,7 +7,7 @@ const PATIENCE_MS = 2000
 
 interface Connection {
   exchanges: Set<{ request: IncomingMessage; response: ServerResponse }>
-  /** Bytes in both directions when they last changed, and when that was seen. */
+  /** Bytes in both directions when they last changed, and when that was seen; -1 before anyone has looked. */
   bytes: number
   seenAt: number
 }
@@ -24,7 +24,7 @@ export class Connections {
   constructor(server: Server, clock: Clock) {
     this.#clock = clock
     server.on('connection', (socket) => {
-      this.#open.set(socket, { exchanges: new Set(), bytes: 0, seenAt: clock.now() })
+      this.#open.set(socket, { exchanges: new Set(), bytes: -1, seenAt: clock.now() })
       socket.once('close', () => this.#open.delete(socket))
     })
     server.on('request', (request, response) => {

@@ -5,6 +5,8 @@ export interface ShutdownOptions {
   timeoutMs: number
 }
 
+/** Even without a delay: what the kernel has accepted for this server needs a moment to be read by it. */
+const MIN_DRAIN_MS = 100
 /** How often connections are looked through for those that nobody needs any more. */
 const SWEEP_MS = 100
 
@@ -15,7 +17,7 @@ const SWEEP_MS = 100
  */
 export async function shutDown(serving: Serving, { drainDelayMs, timeoutMs }: ShutdownOptions): Promise<boolean> {
   const wasServing = serving.beginDraining()
-  if (wasServing) await sleep(drainDelayMs)
+  if (wasServing) await sleep(Math.max(drainDelayMs, MIN_DRAIN_MS))
   const sweep = setInterval(() => serving.connections.closeUnused(), SWEEP_MS)
   const finished = await Promise.race([serving.stop().then(() => true), sleep(timeoutMs).then(() => false)])
   clearInterval(sweep)
