@@ -24,7 +24,7 @@ export interface BatcherOptions<Key, Input, Output> {
   /**
    * Sends the engine its next batch while it computes, once that is worth it: when as many items wait as are being
    * computed, and a quarter of a batch at least. The engine then need not wait for the answers to be written before it
-   * has work again. An item that expires after that is computed all the same.
+   * has work again. What goes ahead can no longer be dropped, so nothing does before it is known how long batches take.
    */
   sendAhead?: boolean
   /**
@@ -45,6 +45,7 @@ export interface BatcherOptions<Key, Input, Output> {
  * - every submitted item is answered exactly once, with its own output or a ServeError, in the order submitted;
  * - requests take turns, so one of many items does not starve small ones;
  * - an item that is expired or canceled before its batch forms, or forms again, never reaches `run`;
+ * - nor does one that would expire before its batch ends at twice the measured speed, while there is other work;
  * - the engine's next work leaves before the answers of its last are given;
  * - a batch whose engine ended is computed once more when there is one again, ahead of what was queued after it;
  * - nothing waits without a bound: the queue is bounded, and a full one refuses at once.
@@ -168,7 +169,8 @@ export class Batcher<Key, Input, Output> {
         this.#stopHold = this.#options.clock.after(holdMs, () => this.#dispatch())
         return
       }
-      const items = this.#queue.take(this.#options.maxBatchSize, key)
+      const items = this.#takeBatch(key)
+      if (items.length === 0) break
       void this.#runBatch(items, this.#reason(items))
     }
     const done = this.#running === 0 && this.#queue.size === 0 && this.#retries.length === 0
@@ -181,6 +183,23 @@ export class Batcher<Key, Input, Output> {
     if (!sendAhead || this.#running === 0 || this.#running >= 2 * capacity()) return false
     const enough = Math.max(maxBatchSize / 4, this.#itemsRunning / this.#running)
     return this.#queue.size >= (batchTimeoutMs > 0 ? maxBatchSize : enough)
+  }
+
+  /**
+   * The items of the next batch: those that can be answered in time, and those that have expired already, which are told
+   * so and left out when it runs. When there are none, a free engine is given the others rather than nothing; its speed
+   * is measured again by that.
+   */
+  #takeBatch(key: Key | undefined): BatchItem<Key, Input, Output>[] {
+    const { maxBatchSize, capacity, clock } = this.#options
+    const ahead = this.#running >= capacity()
+    const end = this.#forecast.earliestEnd(Math.min(this.#queue.size, maxBatchSize))
+    if (end === undefined) return ahead ? [] : this.#queue.take(maxBatchSize, { key })
+    const now = clock.now()
+    const fits = ({ waiters }: BatchItem<Key, Input, Output>) =>
+      waiters.some(({ job: { deadline } }) => deadline > end || deadline <= now)
+    const timely = this.#queue.take(maxBatchSize, { key, fits })
+    return timely.length > 0 || ahead ? timely : this.#queue.take(maxBatchSize, { key })
   }
 
   /**

@@ -72,15 +72,20 @@ export class FairQueue<Key, Input, Output> {
     }
   }
 
-  /** Takes up to `max` items of one key, one per lane and turn; without a key, of the key whose turn is next. */
-  take(max: number, key = this.#nextKey()): BatchItem<Key, Input, Output>[] {
+  /**
+   * Takes up to `max` items of one key, one per lane and turn; without a key, of the one whose turn is next. What does not
+   * fit is passed over and keeps its place.
+   */
+  take(max: number, { key, fits = () => true }: TakeOptions<Key, Input, Output> = {}): BatchItem<Key, Input, Output>[] {
     const taken: BatchItem<Key, Input, Output>[] = []
+    let chosen = key
     // A lane added again during the loop is visited again, which is what makes the turns go round.
     for (const lane of this.#lanes) {
       if (taken.length === max) break
-      if (lane.key !== key) continue
-      const [item] = lane.items
+      if (chosen !== undefined && lane.key !== chosen) continue
+      const item = first(lane.items, fits)
       if (item === undefined) continue
+      chosen = lane.key
       this.remove(item)
       taken.push(item)
       if (lane.items.size > 0 && this.#lanes.delete(lane)) this.#lanes.add(lane)
@@ -96,14 +101,19 @@ export class FairQueue<Key, Input, Output> {
     }
     return this.#lanesOf.delete(item)
   }
+}
 
-  #nextKey(): Key | undefined {
-    for (const lane of this.#lanes) return lane.key
-    return undefined
-  }
+interface TakeOptions<Key, Input, Output> {
+  key?: Key | undefined
+  fits?: (item: BatchItem<Key, Input, Output>) => boolean
 }
 
 interface LaneItems<Key, Input, Output> {
   key: Key
   items: Set<BatchItem<Key, Input, Output>>
+}
+
+function first<T>(items: Set<T>, fits: (item: T) => boolean): T | undefined {
+  for (const item of items) if (fits(item)) return item
+  return undefined
 }

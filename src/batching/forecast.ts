@@ -37,6 +37,15 @@ export class Forecast {
     }
   }
 
+  /**
+   * When a batch of `items` formed now will have ended at the earliest, on the clock's scale: after what runs, if it must
+   * wait for that, and at twice the measured speed. Undefined while nothing has been measured.
+   */
+  earliestEnd(items: number): number | undefined {
+    const expectedMs = this.#serviceTime.estimate(items)
+    return expectedMs === 0 ? undefined : this.#options.clock.now() + this.#msUntilFree() + expectedMs / 2
+  }
+
   /** Milliseconds until the last of `items` waiting ones has its answer; 0 while nothing has been measured. */
   msUntilDone(items: number): number {
     const { maxBatchSize } = this.#options

@@ -32,7 +32,8 @@ export class Job<Output> {
   readonly settled: Promise<(Answer<Output> | ServeError)[]>
   readonly submittedAt: number
   readonly #answers: (Answer<Output> | ServeError | undefined)[]
-  readonly #deadline: number
+  /** On the clock's scale (ms); infinite where there is none. */
+  readonly deadline: number
   readonly #abandonCallbacks: (() => void)[] = []
   readonly #signal: CancelSignal | undefined
   #missing: number
@@ -43,13 +44,13 @@ export class Job<Output> {
     this.#answers = new Array<Answer<Output> | ServeError | undefined>(items).fill(undefined)
     this.submittedAt = clock.now()
     this.#missing = items
-    this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY
+    this.deadline = options.deadline ?? Number.POSITIVE_INFINITY
     this.#signal = options.signal
     this.settled = new Promise((resolve) => {
       this.#resolve = resolve
     })
     if (options.deadline !== undefined) {
-      this.#stopTimer = clock.after(options.deadline - clock.now(), () => this.expireAt(this.#deadline))
+      this.#stopTimer = clock.after(options.deadline - clock.now(), () => this.expireAt(this.deadline))
     }
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (items === 0) this.#finish()
@@ -70,7 +71,7 @@ export class Job<Output> {
 
   /** Gives up when the deadline is not after `now`. */
   expireAt(now: number): void {
-    if (this.#deadline <= now) this.#giveUp(new ServeError('deadline_exceeded', 'the deadline passed'))
+    if (this.deadline <= now) this.#giveUp(new ServeError('deadline_exceeded', 'the deadline passed'))
   }
 
   readonly #onAbort = (): void => this.#giveUp(new ServeError('canceled', 'the client went away'))

@@ -4,53 +4,85 @@ import { setUp, watch } from './fake-engine.ts'
 
 const many = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
-/** Batches of 8, so that two items are a quarter of one. */
-const setUpAhead = (options: Parameters<typeof setUp>[0] = {}) =>
-  setUp({ maxBatchSize: 8, sendAhead: true, ...options })
+/** Batches of 8, so that two items are a quarter of one; one of a single item has been measured, of 20 ms. */
+async function setUpAhead(options: Parameters<typeof setUp>[0] = {}) {
+  const all = setUp({ maxBatchSize: 8, sendAhead: true, ...options })
+  all.batcher.submit('k', ['measured'])
+  await all.clock.advance(20)
+  if (all.engine.seen.length > 0) await all.engine.finish()
+  return { ...all, sent: () => all.engine.seen.slice(1) }
+}
 
-describe('the next batch', () => {
-  it('goes ahead once as many items wait as are being computed', () => {
-    const { engine, batcher } = setUpAhead()
+describe('the next batch', async () => {
+  it('goes ahead once as many items wait as are being computed', async () => {
+    const { sent, batcher } = await setUpAhead()
     batcher.submit('k', many('a', 4))
     for (const input of ['b', 'c', 'd']) batcher.submit('k', [input])
-    expect(engine.seen).toHaveLength(1)
+    expect(sent()).toHaveLength(1)
     batcher.submit('k', ['e'])
-    expect(engine.seen).toEqual([many('a', 4), ['b', 'c', 'd', 'e']])
+    expect(sent()).toEqual([many('a', 4), ['b', 'c', 'd', 'e']])
   })
 
-  it('does not go ahead with less than a quarter of a batch', () => {
-    const { engine, batcher } = setUpAhead()
+  it('does not go ahead with less than a quarter of a batch', async () => {
+    const { sent, batcher } = await setUpAhead()
     batcher.submit('k', ['a'])
     batcher.submit('k', ['b'])
-    expect(engine.seen).toEqual([['a']])
+    expect(sent()).toEqual([['a']])
     batcher.submit('k', ['c'])
-    expect(engine.seen).toEqual([['a'], ['b', 'c']])
+    expect(sent()).toEqual([['a'], ['b', 'c']])
   })
 
-  it('is one for each that the engine computes at once, and no more', () => {
-    const { engine, batcher } = setUpAhead({ capacity: () => 2 })
+  it('is one for each that the engine computes at once, and no more', async () => {
+    const { sent, batcher } = await setUpAhead({ capacity: () => 2 })
     batcher.submit('k', many('a', 60))
-    expect(engine.seen.map(({ length }) => length)).toEqual([8, 8, 8, 8])
+    expect(sent().map(({ length }) => length)).toEqual([8, 8, 8, 8])
     expect(batcher.queueDepth).toBe(28)
   })
 
-  it('waits to be full where batches are held for company', () => {
-    const { engine, batcher, clock } = setUpAhead({ batchTimeoutMs: 50 })
+  it('waits to be full where batches are held for company', async () => {
+    const { sent, batcher, clock } = await setUpAhead({ batchTimeoutMs: 10 })
     batcher.submit('k', many('a', 8))
     batcher.submit('k', many('b', 7))
-    expect(engine.seen).toHaveLength(1)
+    expect(sent()).toHaveLength(1)
     batcher.submit('k', ['c'])
-    expect([engine.seen.length, clock.now()]).toEqual([2, 0])
+    expect([sent().length, clock.now()]).toEqual([2, 20])
   })
 
   it('does not go where the engine is restarting', () => {
-    const { engine, batcher } = setUpAhead({ capacity: () => 0 })
+    const { engine, batcher } = setUp({ maxBatchSize: 8, sendAhead: true, capacity: () => 0 })
     batcher.submit('k', many('a', 20))
     expect(engine.seen).toEqual([])
   })
 
+  it('does not go before it is known how long batches take', () => {
+    const { engine, batcher } = setUp({ maxBatchSize: 8, sendAhead: true })
+    batcher.submit('k', many('a', 8))
+    batcher.submit('k', many('b', 8))
+    expect(engine.seen).toHaveLength(1)
+  })
+
+  it('goes without those that would expire before their turn, so nothing expired is computed', async () => {
+    const { sent, engine, batcher, clock } = await setUpAhead()
+    batcher.submit('k', many('a', 8))
+    const hurried = watch(batcher.submit('k', ['hurried'], { deadline: clock.now() + 15 }))
+    batcher.submit('k', many('b', 8))
+    expect(sent()).toEqual([many('a', 8), many('b', 8)])
+    await clock.advance(15)
+    await engine.finish()
+    expect(hurried.outcomes).toEqual(['deadline_exceeded'])
+    expect(sent().flat()).not.toContain('hurried')
+  })
+
+  it('does not go when all would expire before its turn', async () => {
+    const { sent, batcher, clock } = await setUpAhead()
+    batcher.submit('k', many('a', 2))
+    batcher.submit('k', many('hurried', 8), { deadline: clock.now() + 15 })
+    expect(sent()).toEqual([many('a', 2)])
+    expect(batcher.queueDepth).toBe(8)
+  })
+
   it('counts its time from the end of the batch before it, and its wait until then', async () => {
-    const { engine, batcher, clock, observed } = setUpAhead()
+    const { engine, batcher, clock, observed } = await setUpAhead()
     batcher.submit('k', many('a', 2))
     const result = watch(batcher.submit('k', many('b', 2)))
     await clock.advance(30)
@@ -58,26 +90,26 @@ describe('the next batch', () => {
     await clock.advance(20)
     await engine.finish()
     expect(result.answers?.[0]).toMatchObject({ queueMs: 30, computeMs: 20, batchSize: 2 })
-    expect(observed.map(({ computeMs, reason }) => [computeMs, reason])).toEqual([
+    expect(observed.slice(1).map(({ computeMs, reason }) => [computeMs, reason])).toEqual([
       [30, 'idle'],
       [20, 'ahead'],
     ])
   })
 
   it('is part of the work that stands before a deadline', async () => {
-    const { engine, batcher, clock } = setUpAhead()
+    const { engine, batcher, clock } = await setUpAhead()
     batcher.submit('k', many('a', 8))
     await clock.advance(100)
     await engine.finish()
     batcher.submit('k', many('b', 8))
     batcher.submit('k', many('c', 8))
-    expect(batcher.refusal(9, clock.now() + 350)).toMatchObject({ code: 'deadline_unreachable' })
-    expect(batcher.refusal(9, clock.now() + 500)).toBeUndefined()
+    expect(batcher.refusal(9, clock.now() + 200)).toMatchObject({ code: 'deadline_unreachable' })
+    expect(batcher.refusal(9, clock.now() + 300)).toBeUndefined()
   })
 
   it('is computed again like the one before it when their engine ends', async () => {
     let capacity = 1
-    const { engine, batcher } = setUpAhead({ capacity: () => capacity })
+    const { engine, batcher } = await setUpAhead({ capacity: () => capacity })
     const results = [watch(batcher.submit('k', many('a', 2))), watch(batcher.submit('k', many('b', 2)))]
     capacity = 0
     const gone = () => new ServeError('engine_unavailable', 'restarting')
@@ -90,7 +122,7 @@ describe('the next batch', () => {
       ['k:a0', 'k:a1'],
       ['k:b0', 'k:b1'],
     ])
-    expect(engine.seen).toHaveLength(4)
+    expect(engine.seen).toHaveLength(5)
   })
 })
 

@@ -76,8 +76,25 @@ describe('FairQueue', () => {
     const queue = newQueue()
     request(queue, 'k', ['a'])
     request(queue, 'other', ['b'])
-    expect(inputsOf(queue.take(4, 'other'))).toEqual(['b'])
+    expect(inputsOf(queue.take(4, { key: 'other' }))).toEqual(['b'])
     expect(inputsOf(queue.take(4))).toEqual(['a'])
+  })
+
+  it('passes over what does not fit, which keeps its place', () => {
+    const queue = newQueue()
+    request(queue, 'k', ['a1', 'a2'])
+    request(queue, 'k', ['b1'])
+    const fits = ({ input }: Item) => input !== 'a1'
+    expect(inputsOf(queue.take(2, { fits }))).toEqual(['a2', 'b1'])
+    expect(inputsOf(queue.take(2))).toEqual(['a1'])
+  })
+
+  it('takes of the first key that has something that fits', () => {
+    const queue = newQueue()
+    request(queue, 'k', ['a'])
+    request(queue, 'other', ['b'])
+    expect(inputsOf(queue.take(4, { fits: ({ input }) => input === 'b' }))).toEqual(['b'])
+    expect(queue.take(4, { fits: () => false })).toEqual([])
   })
 
   it('takes nothing when nothing waits', () => {
