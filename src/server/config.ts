@@ -67,9 +67,23 @@ export const OPTIONS = {
     effect: 'What runs the model; `auto` takes the first that works of cuda, onnx, wasm. One named here must work.',
   }),
   ENGINE_THREADS: count(
-    { default: 0, unit: 'threads', effect: 'Threads that compute one batch; 0 takes one per core.' },
+    {
+      default: 0,
+      unit: 'threads',
+      effect: 'Threads that compute, all engine processes together; 0 takes one per core.',
+    },
     0,
     1024,
+  ),
+  ENGINE_PROCESSES: count(
+    {
+      default: 0,
+      unit: 'processes',
+      effect:
+        'Engine processes that share the threads of a CPU, each with a batch of its own (onnx, wasm); 0 takes two, or one where there is one thread. One needs least memory.',
+    },
+    0,
+    64,
   ),
   PRECISION: choice(['auto', ...PRECISIONS], {
     default: 'auto',

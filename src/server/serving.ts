@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../batching/clock.ts'
 import { BatchedModel, createModelBatcher } from '../model/batched-model.ts'
 import { EngineModel } from '../model/engine-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
+import { ENGINE_ENVIRONMENT } from '../model/engines/engine-environment.ts'
 import { EnginePool } from '../model/engines/engine-pool.ts'
 import { listGpuDevices } from '../model/engines/gpu-devices.ts'
 import { GpuMonitor } from '../model/engines/gpu-monitor.ts'
@@ -12,7 +13,7 @@ import { ModelCatalog } from '../model/model-catalog.ts'
 import { readRepository } from '../model/repository.ts'
 import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
-import type { Config } from './config.ts'
+import { type Config, childEnvironment } from './config.ts'
 import { Connections } from './connections.ts'
 import { LoadReport } from './load-report.ts'
 import { Metrics } from './metrics.ts'
@@ -70,6 +71,8 @@ export async function createServing(
     engine: config.ENGINE,
     options: engineOptions(config),
     devices: config.CUDA_VISIBLE_DEVICES ?? listGpuDevices(),
+    processes: config.ENGINE_PROCESSES || Math.min(2, config.ENGINE_THREADS || availableParallelism()),
+    env: childEnvironment(ENGINE_ENVIRONMENT),
     heartbeatTimeoutMs: config.ENGINE_HEARTBEAT_TIMEOUT_MS,
     batchTimeoutMs: config.ENGINE_BATCH_TIMEOUT_MS,
     allowedBatchSizes: config.ALLOWED_BATCH_SIZES,

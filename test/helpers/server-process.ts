@@ -64,15 +64,15 @@ export const classify = (url: string): Promise<Response> =>
     body: new Uint8Array(ITEM_BYTES),
   })
 
-/** The only child that the server process has. */
-export async function engineOf({ pid }: ChildProcess): Promise<number> {
+/** The server process's children, which are all engine processes. */
+export async function enginesOf({ pid }: ChildProcess): Promise<number[]> {
   const ps = spawn('ps', ['-o', 'pid=', '--ppid', String(pid)])
   let out = ''
   ps.stdout.on('data', (chunk) => {
     out += chunk
   })
   await new Promise((done) => ps.once('close', done))
-  return Number(out.trim().split(/\s+/)[0])
+  return out.trim().split(/\s+/).map(Number)
 }
 
 type LogLine = Record<string, unknown> & { msg: string }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   classify,
-  engineOf,
+  enginesOf,
   MODEL_NAME,
   startReady,
   startServer,
@@ -54,10 +54,21 @@ describe('the server process', () => {
     expect(position(/^Server listening/)).toBeGreaterThan(position(/is loaded$/))
   })
 
-  it('brings a killed engine process back, and HTTP never goes away', async () => {
+  it('serves on while one of two engine processes is killed', async () => {
+    const { child, url, logged } = await startReady({ env: { ENGINE_PROCESSES: '2' } })
+    const [first, second] = await enginesOf(child)
+    expect(second).toBeDefined()
+    const killed = logged(/the engine failed/)
+    process.kill(first as number, 'SIGKILL')
+    await killed
+    expect((await fetch(`${url}/readyz`)).status).toBe(200)
+    expect((await classify(url)).status).toBe(200)
+  })
+
+  it('brings killed engine processes back, and HTTP never goes away', async () => {
     const { child, url, logged } = await startReady()
-    const back = logged(/^the engine process is back$/)
-    process.kill(await engineOf(child), 'SIGKILL')
+    const back = logged(/the engine process is back$/)
+    for (const engine of await enginesOf(child)) process.kill(engine, 'SIGKILL')
     expect((await fetch(`${url}/livez`)).status).toBe(200)
     await back
     expect((await fetch(`${url}/readyz`)).status).toBe(200)

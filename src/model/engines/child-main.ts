@@ -26,11 +26,11 @@ async function open({ choice, options }: Params<'open'>): Promise<OpenedInfo> {
   return { engine: engine.name, details: engine.details, passedOver: opened.passedOver }
 }
 
-async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<LoadedInfo> {
+async function load({ key, entry, allowedBatchSizes, share }: Params<'load'>): Promise<LoadedInfo> {
   if (engine === undefined) throw new Error('load before open')
   const start = performance.now()
   const graph = loadGraph(entry)
-  const compiled = await engine.compile(graph, loadExtras(entry))
+  const compiled = await engine.compile(graph, { ...loadExtras(entry), share })
   const bounded = boundByMemory(compiled, (size) =>
     send({ warning: `${key}: the device is out of memory; from here on batches are run ${size} at a time` }),
   )
@@ -38,7 +38,9 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   // The first run of a shape allocates, and on CUDA chooses algorithms: nobody's request should pay for that.
   const itemLength = graph.input.shape.reduce((product, size) => product * size, 1)
   for (const batchSize of engine.fixedBatchSizes ? allowedBatchSizes : [1]) {
-    await padded.run(new Float32Array(itemLength * batchSize), batchSize)
+    for (const shared of share ? [true, false] : [false]) {
+      await padded.run(new Float32Array(itemLength * batchSize), batchSize, shared)
+    }
   }
   graphs.set(key, padded)
   // Not yet: this function still holds the graph.
@@ -53,10 +55,10 @@ async function unload({ key }: Params<'unload'>): Promise<null> {
   return null
 }
 
-async function run({ key, input, batchSize }: Params<'run'>): Promise<Result<'run'>> {
+async function run({ key, input, batchSize, shared }: Params<'run'>): Promise<Result<'run'>> {
   const graph = graphs.get(key)
   if (graph === undefined) throw new Error(`no model ${key} is loaded`)
-  return await graph.run(input, batchSize)
+  return await graph.run(input, batchSize, shared)
 }
 
 function handle(request: Request): Promise<Result<Request['method']>> {

@@ -16,6 +16,8 @@ export interface EngineChildOptions {
   onOutput: (line: string) => void
   /** What the child itself has to say to the operator. */
   onWarning: (line: string) => void
+  /** The child's environment; without it, this process's. */
+  env?: NodeJS.ProcessEnv | undefined
   /** Module to run; tests put a double here. */
   entry?: URL
 }
@@ -38,6 +40,7 @@ export class EngineChild {
     const entry = options.entry ?? defaultEntry()
     this.#process = fork(fileURLToPath(entry), {
       serialization: 'advanced',
+      ...(options.env ? { env: options.env } : {}),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: entry.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [],
     })

@@ -1,11 +1,13 @@
 import type { RepositoryEntry } from '../repository.ts'
-import type { Outputs } from './engine.ts'
+import type { EngineName, Outputs } from './engine.ts'
 import { EngineProcess, type EngineProcessOptions, type EngineState } from './engine-process.ts'
 import type { LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
 
 export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'onStateChange'> {
-  /** GPUs as CUDA_VISIBLE_DEVICES names them: one process each. Engines without a GPU have one process whatever it says. */
+  /** GPUs as CUDA_VISIBLE_DEVICES names them: one process each on CUDA, where `processes` means nothing. */
   devices: string[]
+  /** Processes that share the CPU's threads, each with a batch of its own. Native TensorFlow has one whatever it says. */
+  processes: number
   /** Called when `capacity` may have changed. */
   onCapacityChange: () => void
 }
@@ -14,8 +16,12 @@ export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'onStateCh
 const BEST_FIRST: EngineState[] = ['ready', 'starting', 'restarting', 'stopped', 'failed']
 
 /**
- * The engine as one, however many processes it has: one per GPU, or one for the CPU. Each is kept alive on its own; a
- * batch goes to the one that is least busy. It has failed only when all of them have.
+ * The engine as one, however many processes it has: one per GPU, or a few that share the CPU. Each is kept alive on its
+ * own; a batch goes to the one that is least busy. It has failed only when all of them have.
+ *
+ * On a CPU, processes that each compute a batch on a part of the threads get more done than one that spreads every batch
+ * over all of them: no thread waits at the end of each operator for another that HTTP has pushed off its core. A batch
+ * that is alone goes to the first process, which can take all threads for it.
  */
 export class EnginePool {
   readonly #options: EnginePoolOptions
@@ -37,10 +43,11 @@ export class EnginePool {
 
   /** What runs, and what was passed over; undefined before the first start has succeeded. */
   get info(): OpenedInfo | undefined {
-    return this.#members[0]?.process.info
+    const info = this.#members[0]?.process.info
+    return info && { ...info, details: { ...info.details, processes: this.#members.length } }
   }
 
-  /** One per device, in the order of `devices`. */
+  /** On CUDA in the order of `devices`. */
   get members(): Pick<EngineProcess, 'state' | 'info' | 'pid' | 'restarts' | 'vitals'>[] {
     return this.#members.map(({ process }) => process)
   }
@@ -59,20 +66,23 @@ export class EnginePool {
   }
 
   /**
-   * Opens the engine in a first process, which settles what `auto` means, and on CUDA in one more for each further GPU.
-   * Rejects with the reason when it does not open in all of them; it is not tried again.
+   * Opens the engine in a first process, which settles what `auto` means, and then in those beside it. Rejects with the reason when it does not open in all of them; it is not tried again.
    */
   async start(): Promise<OpenedInfo> {
     const [first, ...further] = this.#options.devices
     const info = await this.#add(first).start()
-    if (info.engine !== 'cuda') return info
-    await Promise.all(further.map((device) => this.#add(device, 'cuda').start()))
+    const beside = info.engine === 'cuda' ? further : this.#besideOnCpu(info.engine)
+    await Promise.all(beside.map((device) => this.#add(device, info.engine).start()))
     return info
   }
 
   /** Loads and warms up a model everywhere, now and after every restart. Rejects with the reason when it cannot be loaded. */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
-    const [loaded] = await Promise.all(this.#members.map(({ process }) => process.load(key, entry)))
+    const count = this.#members.length
+    const shares = count > 1 && this.info?.engine !== 'cuda'
+    const [loaded] = await Promise.all(
+      this.#members.map(({ process }, index) => process.load(key, entry, shares ? { index, count } : undefined)),
+    )
     if (loaded === undefined) throw new Error('load before start')
     return loaded
   }
@@ -87,9 +97,10 @@ export class EnginePool {
    */
   async run(key: string, input: Float32Array, batchSize: number): Promise<Outputs> {
     const member = this.#leastBusy()
+    const shared = this.#members.some((other) => other !== member && other.running > 0)
     member.running++
     try {
-      return await member.process.run(key, input, batchSize)
+      return await member.process.run(key, input, batchSize, shared)
     } finally {
       member.running--
     }
@@ -107,9 +118,14 @@ export class EnginePool {
     return rest.reduce((best, member) => (member.running < best.running ? member : best), first)
   }
 
+  /** For each further process on the CPU the device that it has, which is none. */
+  #besideOnCpu(engine: EngineName): undefined[] {
+    return engine === 'tensorflow' ? [] : new Array<undefined>(this.#options.processes - 1).fill(undefined)
+  }
+
   #add(device: string | undefined, engine = this.#options.engine): EngineProcess {
-    const { options, onCapacityChange, onFatal, log } = this.#options
-    const name = device === undefined ? '' : `GPU ${device}: `
+    const { options, processes, onCapacityChange, onFatal, log } = this.#options
+    const name = device !== undefined ? `GPU ${device}: ` : processes > 1 ? `process ${this.#members.length + 1}: ` : ''
     const process = new EngineProcess({
       ...this.#options,
       engine,

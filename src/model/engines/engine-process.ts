@@ -1,9 +1,9 @@
 import type { Clock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
 import type { RepositoryEntry } from '../repository.ts'
-import type { EngineName, EngineOptions, Outputs } from './engine.ts'
+import type { EngineName, EngineOptions, Outputs, Share } from './engine.ts'
 import { EngineChild } from './engine-child.ts'
-import type { LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
+import type { LoadedInfo, OpenedInfo, Params, Vitals } from './protocol.ts'
 
 /** Restarts in a row, without a batch answered between them, after which the process is given up. */
 const MAX_RESTARTS = 6
@@ -20,6 +20,8 @@ export interface EngineProcessOptions {
   batchTimeoutMs: number
   /** Ascending; used by engines on which a new batch size is slow. */
   allowedBatchSizes: number[]
+  /** The process's environment; without it, this process's. */
+  env?: NodeJS.ProcessEnv | undefined
   clock: Clock
   log: (level: 'info' | 'warn' | 'error' | 'debug', message: string) => void
   /** Called whenever `state` has changed. */
@@ -35,7 +37,7 @@ export interface EngineProcessOptions {
  */
 export class EngineProcess {
   readonly #options: EngineProcessOptions
-  readonly #models = new Map<string, RepositoryEntry>()
+  readonly #models = new Map<string, Params<'load'>>()
   #child: EngineChild | undefined
   #currentState: EngineState = 'stopped'
   #info: OpenedInfo | undefined
@@ -100,9 +102,10 @@ export class EngineProcess {
   }
 
   /** Loads and warms up a model, now and after every restart. Rejects with the reason when it cannot be loaded. */
-  async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
-    const loaded = await this.#ready().call('load', this.#loadParams(key, entry))
-    this.#models.set(key, entry)
+  async load(key: string, entry: RepositoryEntry, share?: Share): Promise<LoadedInfo> {
+    const params = { key, entry, share, allowedBatchSizes: this.#options.allowedBatchSizes }
+    const loaded = await this.#ready().call('load', params)
+    this.#models.set(key, params)
     return loaded
   }
 
@@ -111,13 +114,16 @@ export class EngineProcess {
     await this.#ready().call('unload', { key })
   }
 
-  /** `input` is `[batchSize, C, H, W]`. Rejects with `engine_unavailable`, or a plain Error when the model fails. */
-  async run(key: string, input: Float32Array, batchSize: number): Promise<Outputs> {
+  /**
+   * `input` is `[batchSize, C, H, W]`; `shared`: other processes compute meanwhile. Rejects with `engine_unavailable`, or a
+   * plain Error when the model fails.
+   */
+  async run(key: string, input: Float32Array, batchSize: number, shared = false): Promise<Outputs> {
     const child = this.#ready()
     this.#batches++
     if (this.#batches === 1) this.#watchBatch(child)
     try {
-      const outputs = await child.call('run', { key, input, batchSize })
+      const outputs = await child.call('run', { key, input, batchSize, shared })
       this.#failuresInARow = 0
       return outputs
     } finally {
@@ -148,10 +154,11 @@ export class EngineProcess {
   }
 
   #spawn(): EngineChild {
-    const { clock, heartbeatTimeoutMs, log, entry } = this.#options
+    const { clock, heartbeatTimeoutMs, log, env, entry } = this.#options
     const child = new EngineChild({
       clock,
       heartbeatTimeoutMs,
+      env,
       onOutput: (line) => log('debug', line),
       onWarning: (line) => log('warn', line),
       ...(entry ? { entry } : {}),
@@ -163,10 +170,6 @@ export class EngineProcess {
   #open(child: EngineChild): Promise<OpenedInfo> {
     const { engine, options } = this.#options
     return child.call('open', { choice: engine, options })
-  }
-
-  #loadParams(key: string, entry: RepositoryEntry) {
-    return { key, entry, allowedBatchSizes: this.#options.allowedBatchSizes }
   }
 
   /** From here on, the end of this child is answered with a restart. */
@@ -194,7 +197,7 @@ export class EngineProcess {
     const child = this.#spawn()
     try {
       this.#info = await this.#open(child)
-      for (const [key, entry] of this.#models) await child.call('load', this.#loadParams(key, entry))
+      for (const params of this.#models.values()) await child.call('load', params)
     } catch (error) {
       const reason = await endReason(child, error as Error)
       if (this.#state === 'restarting') this.#scheduleRestart(reason)

@@ -21,7 +21,7 @@ export interface Outputs {
 }
 
 export interface EngineOptions {
-  /** Threads for one batch; 0 takes one per core. */
+  /** Threads that compute, of all processes together; 0 takes one per core. */
   threads: number
   /** `auto` takes the fastest that keeps the model's answers; one named here that the engine lacks is an error. */
   precision: 'auto' | Precision
@@ -53,8 +53,16 @@ export interface Engine {
   compile(graph: Graph, extras?: CompileExtras): Promise<CompiledGraph>
 }
 
-/** What is known of a model beside its graph. */
+/** Which of the CPU's processes this is, and how many share its threads. */
+export interface Share {
+  index: number
+  count: number
+}
+
+/** What is known of a model beside its graph, and of the process beside its engine. */
 export interface CompileExtras {
+  /** Absent where there is one process, whose are all threads. */
+  share?: Share | undefined
   /** Present where the model was calibrated for int8. */
   quantization?: Quantization | undefined
   /** Inputs with PyTorch's answers, against which a lower precision proves itself at load. */
@@ -66,8 +74,11 @@ export interface CompiledGraph {
   readonly precision: Precision
   /** Why `auto` did not take a faster precision; for the log and /info. */
   readonly precisionReason?: string | undefined
-  /** `input` is `[batchSize, C, H, W]`, row-major. Runs are never concurrent. */
-  run(input: Float32Array, batchSize: number): Promise<Outputs>
+  /**
+   * `input` is `[batchSize, C, H, W]`, row-major. Runs are never concurrent. `shared`: other processes compute meanwhile,
+   * so this one should keep to its share of the threads.
+   */
+  run(input: Float32Array, batchSize: number, shared?: boolean): Promise<Outputs>
   dispose(): Promise<void>
 }
 

@@ -8,24 +8,24 @@ import type { CompiledGraph, Outputs } from './engine.ts'
 export function boundByMemory(graph: CompiledGraph, onShrink: (batchSize: number) => void): CompiledGraph {
   let largest = Number.POSITIVE_INFINITY
 
-  const run = async (input: Float32Array, batchSize: number): Promise<Outputs> => {
-    if (batchSize > largest) return halves(input, batchSize)
+  const run = async (input: Float32Array, batchSize: number, shared?: boolean): Promise<Outputs> => {
+    if (batchSize > largest) return halves(input, batchSize, shared)
     try {
-      return await graph.run(input, batchSize)
+      return await graph.run(input, batchSize, shared)
     } catch (error) {
       if (batchSize === 1 || deviceErrorOf(error) !== 'out_of_memory') throw error
       largest = Math.ceil(batchSize / 2)
       onShrink(largest)
-      return halves(input, batchSize)
+      return halves(input, batchSize, shared)
     }
   }
 
-  const halves = async (input: Float32Array, batchSize: number): Promise<Outputs> => {
+  const halves = async (input: Float32Array, batchSize: number, shared?: boolean): Promise<Outputs> => {
     const middle = Math.ceil(batchSize / 2)
     const row = input.length / batchSize
     // Copied, since an engine may answer with memory that its next run uses again.
-    const first = structuredClone(await run(input.subarray(0, middle * row), middle))
-    const second = await run(input.subarray(middle * row), batchSize - middle)
+    const first = structuredClone(await run(input.subarray(0, middle * row), middle, shared))
+    const second = await run(input.subarray(middle * row), batchSize - middle, shared)
     return {
       logits: concatenate(first.logits, second.logits),
       embedding: concatenate(first.embedding, second.embedding),

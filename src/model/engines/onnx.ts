@@ -4,12 +4,11 @@ import type { Graph } from '../graph.ts'
 import type { Quantization } from '../quantization/quantization.ts'
 import { MIN_COSINE, probeInputs, smallestCosine } from '../quantization/self-check.ts'
 import type { CompiledGraph, CompileExtras, Engine, EngineOptions, Outputs } from './engine.ts'
-import { type OnnxSession, openSession } from './onnx-session.ts'
+import { openSession } from './onnx-session.ts'
+import { openSessions, release, type Sessions, type SessionThreads, sharedThreads } from './onnx-sessions.ts'
 import { whyNotInt8 } from './processor.ts'
 
 const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
-
-type Options = Pick<EngineOptions, 'precision' | 'threads'>
 
 /** The fast CPU engine: the graph goes to onnxruntime as ONNX bytes made in memory, in fp32 or int8. */
 export async function openOnnx({ precision, threads: wanted }: EngineOptions): Promise<Engine> {
@@ -19,13 +18,18 @@ export async function openOnnx({ precision, threads: wanted }: EngineOptions): P
     name: 'onnx',
     details: { library: 'onnxruntime-node', version, device: 'cpu', threads },
     fixedBatchSizes: false,
-    compile: (graph, extras = {}) => compile(graph, extras, { precision, threads }),
+    compile: (graph, extras = {}) => compile(graph, extras, precision, sharedThreads(threads, extras.share)),
   }
 }
 
-async function compile(graph: Graph, extras: CompileExtras, { precision, threads }: Options): Promise<CompiledGraph> {
-  const inFp32 = async (reason?: string) =>
-    asCompiled(graph, await openSession(graph, { threads }), { precision: 'fp32', precisionReason: reason })
+async function compile(
+  graph: Graph,
+  extras: CompileExtras,
+  precision: EngineOptions['precision'],
+  threads: SessionThreads,
+): Promise<CompiledGraph> {
+  const inFp32 = async (precisionReason?: string) =>
+    asCompiled(graph, await openSessions(graph, threads), { precision: 'fp32', precisionReason })
   if (precision === 'fp32') return inFp32()
   const { quantization, reference } = extras
   if (quantization === undefined) {
@@ -36,20 +40,20 @@ async function compile(graph: Graph, extras: CompileExtras, { precision, threads
   const unfit = precision === 'auto' ? whyNotInt8() : undefined
   if (unfit !== undefined) return inFp32(unfit)
   const checks = reference ?? (await askInFp32(graph, quantization, threads))
-  const session = await openSession(graph, { threads, quantization })
-  const answers = await session.run(checks.input, checks.count)
+  const sessions = await openSessions(graph, threads, quantization)
+  const answers = await sessions.alone.run(checks.input, checks.count)
   const cosine = smallestCosine(answers[graph.outputs.embedding] as Float32Array, checks.embedding, checks.count)
-  if (cosine >= MIN_COSINE) return asCompiled(graph, session, { precision: 'int8' })
-  await session.release()
+  if (cosine >= MIN_COSINE) return asCompiled(graph, sessions, { precision: 'int8' })
+  await release(sessions)
   const reason = `int8 answers too unlike fp32 here: embeddings' cosine ${cosine.toFixed(4)}, at least ${MIN_COSINE} is needed`
   if (precision === 'auto') return inFp32(reason)
   throw new Error(`PRECISION=int8: ${reason}`)
 }
 
 /** Where the model brings no reference, fp32 gives it; its session is gone before the one in int8 is opened. */
-async function askInFp32(graph: Graph, quantization: Quantization, threads: number) {
+async function askInFp32(graph: Graph, quantization: Quantization, threads: SessionThreads) {
   const { count, input } = probeInputs(graph.input, quantization)
-  const session = await openSession(graph, { threads })
+  const session = await openSession(graph, { threads: threads.alone })
   const answers = await session.run(input, count)
   await session.release()
   return { count, input, embedding: answers[graph.outputs.embedding] as Float32Array }
@@ -57,18 +61,18 @@ async function askInFp32(graph: Graph, quantization: Quantization, threads: numb
 
 function asCompiled(
   { outputs }: Graph,
-  session: OnnxSession,
+  sessions: Sessions,
   precision: Pick<CompiledGraph, 'precision' | 'precisionReason'>,
 ): CompiledGraph {
   return {
     ...precision,
-    async run(input, batchSize): Promise<Outputs> {
-      const answers = await session.run(input, batchSize)
+    async run(input, batchSize, shared = false): Promise<Outputs> {
+      const answers = await (shared ? sessions.shared : sessions.alone).run(input, batchSize)
       return {
         logits: answers[outputs.logits] as Float32Array,
         embedding: answers[outputs.embedding] as Float32Array,
       }
     },
-    dispose: () => session.release(),
+    dispose: () => release(sessions),
   }
 }

@@ -9,14 +9,14 @@ export function padToSizes(graph: CompiledGraph, sizes: readonly number[]): Comp
   return {
     precision,
     precisionReason,
-    async run(input, batchSize): Promise<Outputs> {
+    async run(input, batchSize, shared): Promise<Outputs> {
       const size = paddedSize(batchSize, sizes)
-      if (size === batchSize) return graph.run(input, batchSize)
+      if (size === batchSize) return graph.run(input, batchSize, shared)
       const row = input.length / batchSize
       const padded = new Float32Array(row * size)
       padded.set(input)
       for (let i = batchSize; i < size; i++) padded.copyWithin(i * row, 0, row)
-      const { logits, embedding } = await graph.run(padded, size)
+      const { logits, embedding } = await graph.run(padded, size, shared)
       return {
         logits: logits.subarray(0, (logits.length / size) * batchSize),
         embedding: embedding.subarray(0, (embedding.length / size) * batchSize),

@@ -1,5 +1,5 @@
 import type { RepositoryEntry } from '../repository.ts'
-import type { EngineName, EngineOptions, Outputs, Precision } from './engine.ts'
+import type { EngineName, EngineOptions, Outputs, Precision, Share } from './engine.ts'
 
 /**
  * What the server and its engine process say to each other. Messages travel by structured clone over the channel that
@@ -8,10 +8,15 @@ import type { EngineName, EngineOptions, Outputs, Precision } from './engine.ts'
 export interface Methods {
   /** First of all, and once. */
   open(params: { choice: EngineName | 'auto'; options: EngineOptions }): OpenedInfo
-  load(params: { key: string; entry: RepositoryEntry; allowedBatchSizes: number[] }): LoadedInfo
+  load(params: {
+    key: string
+    entry: RepositoryEntry
+    allowedBatchSizes: number[]
+    share?: Share | undefined
+  }): LoadedInfo
   unload(params: { key: string }): null
-  /** `input` is `[batchSize, C, H, W]`. */
-  run(params: { key: string; input: Float32Array; batchSize: number }): Outputs
+  /** `input` is `[batchSize, C, H, W]`. `shared`: other processes compute meanwhile. */
+  run(params: { key: string; input: Float32Array; batchSize: number; shared?: boolean | undefined }): Outputs
 }
 
 export interface OpenedInfo {

@@ -53,7 +53,7 @@ describe('examineEngine', () => {
   })
 
   it('outlives an engine that crashes', async () => {
-    const report = await tryEngine('tensorflow', {}, entry, DOUBLE)
+    const report = await tryEngine('onnx', {}, entry, DOUBLE)
     expect(report.works).toBe(false)
     expect(report.error).toMatch(/^its process ended: exit code 7\nthe double is open$/)
   })

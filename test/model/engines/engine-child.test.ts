@@ -83,7 +83,7 @@ describe('EngineChild', () => {
   it('tells the exit code of a child that ends itself', async () => {
     const { child } = start()
     const opening = child.call('open', {
-      choice: 'tensorflow',
+      choice: 'onnx',
       options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
     })
     await expect(opening).rejects.toMatchObject({ code: 'engine_unavailable' })

@@ -12,10 +12,10 @@ const methods = {
     if (device === 'broken') throw new Error('no such GPU')
     if (device !== undefined) return { engine: 'cuda', details: { pid: process.pid, device }, passedOver: [] }
     if (choice === 'cuda') throw new Error('no GPU here')
-    if (choice === 'tensorflow') process.exit(7)
-    return { engine: 'wasm', details: { pid: process.pid }, passedOver: [] }
+    if (choice === 'onnx') process.exit(7)
+    return { engine: choice === 'auto' ? 'wasm' : choice, details: { pid: process.pid }, passedOver: [] }
   },
-  load({ key, entry, allowedBatchSizes }) {
+  load({ key, entry, allowedBatchSizes, share }) {
     if (key === 'misshapen') throw new Error('fc.weight is missing')
     if (key === 'stubborn') process.removeAllListeners('disconnect').on('disconnect', () => setInterval(() => {}, 1000))
     if (key === 'loads once') {
@@ -24,14 +24,20 @@ const methods = {
       writeFileSync(marker, '')
     }
     loaded.add(key)
-    return { parameters: allowedBatchSizes.length, loadMs: 1 }
+    return {
+      parameters: allowedBatchSizes.length,
+      loadMs: 1,
+      precisionReason: share && `${share.index} of ${share.count}`,
+    }
   },
   unload({ key }) {
     loaded.delete(key)
     return null
   },
-  run({ key, input, batchSize }) {
+  run({ key, input, batchSize, shared }) {
     if (key === 'hangs') return new Promise(() => {})
+    if (key === 'who')
+      return { logits: Float32Array.of(process.pid, shared ? 1 : 0), embedding: Float32Array.of(batchSize) }
     if (key === 'warns') process.send({ warning: 'the double warns' })
     if (!loaded.has(key)) throw new Error(`no model ${key} is loaded`)
     return { logits: input.map((value) => 2 * value), embedding: Float32Array.of(batchSize) }

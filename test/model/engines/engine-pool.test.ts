@@ -15,6 +15,7 @@ function create(options: Partial<EnginePoolOptions> = {}) {
     engine: 'auto',
     options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
     devices: [],
+    processes: 1,
     heartbeatTimeoutMs: 1_000_000,
     batchTimeoutMs: 1_000_000,
     allowedBatchSizes: [1],
@@ -43,6 +44,48 @@ describe('EnginePool', () => {
     await pool.load('a', entry)
     expect([pool.members.length, pool.capacity, pool.state]).toEqual([1, 1, 'ready'])
     expect((await run()).logits[0]).toBe(2)
+  })
+
+  it('has as many processes as share the CPU, each of which computes a batch at once', async () => {
+    const { pool, run } = create({ processes: 3 })
+    await pool.start()
+    expect(new Set(pool.members.map(({ pid }) => pid)).size).toBe(3)
+    expect(pool.capacity).toBe(3)
+    expect(pool.info?.details).toMatchObject({ processes: 3 })
+    expect(await pool.load('a', entry)).toMatchObject({ precisionReason: '0 of 3' })
+    const answers = await Promise.all([run(), run(), run()])
+    expect(answers.map(({ logits }) => logits[0])).toEqual([2, 2, 2])
+  })
+
+  it('gives a batch that is alone to the first process, and tells those that are not that the threads are shared', async () => {
+    const { pool, run } = create({ processes: 2 })
+    await pool.start()
+    await pool.load('a', entry)
+    const [first, second] = pool.members.map(({ pid }) => pid)
+    const who = async () => [...(await run('who')).logits]
+    expect(await who()).toEqual([first, 0])
+    expect(await Promise.all([who(), who(), who()])).toEqual([
+      [first, 0],
+      [second, 1],
+      [first, 1],
+    ])
+    expect(await who()).toEqual([first, 0])
+  })
+
+  it('does not call the threads shared while the other process restarts', async () => {
+    const { pool, run } = create({ processes: 2 })
+    await pool.start()
+    await pool.load('a', entry)
+    await kill(pool, 0)
+    await eventually(() => expect(pool.capacity).toBe(1))
+    const answers = await Promise.all([run('who'), run('who')])
+    expect(answers.map(({ logits }) => logits[1])).toEqual([0, 0])
+  })
+
+  it('has one process of native TensorFlow, which has threads of its own', async () => {
+    const { pool } = create({ engine: 'tensorflow', processes: 2 })
+    await pool.start()
+    expect([pool.members.length, pool.capacity]).toEqual([1, 1])
   })
 
   it('has one process per GPU, each of which sees its own alone', async () => {

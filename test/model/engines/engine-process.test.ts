@@ -48,7 +48,7 @@ describe('EngineProcess', () => {
 
   it.each([
     ['that cannot run here', 'cuda', 'no GPU here'],
-    ['that crashes as it opens', 'tensorflow', 'the process ended: exit code 7'],
+    ['that crashes as it opens', 'onnx', 'the process ended: exit code 7'],
   ] as const)('does not start with an engine %s: it says why, and tries nothing else', async (_, choice, reason) => {
     const { engine, clock, fatal, run } = create({ engine: choice })
     await expect(engine.start()).rejects.toThrow(reason)

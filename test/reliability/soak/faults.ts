@@ -11,7 +11,7 @@ const LAG_TIMER_MS = 10
 const loadOf = (server: SoakServer, headers: Record<string, string> = {}): Load =>
   new Load({ url: `${server.url}/embed?include=logits`, contentType: TENSORS, body: () => tensors(), headers })
 
-/** kill -9 of the engine process under load, with the default model. */
+/** kill -9 of all engine processes under load, with the default model. */
 export async function engineKill(seconds: number): Promise<Figure[]> {
   const server = await SoakServer.start('built')
   const load = loadOf(server)

@@ -15,7 +15,7 @@ const SCENARIOS: Record<string, Scenario> = {
   overload: { says: 'open loop at 2, 5 and 10 times saturation', run: (quick) => overload(quick ? 8 : 30) },
   spike: { says: 'ten times saturation for a minute, and what comes after', run: (quick) => spike(quick ? 10 : 60) },
   'event-loop': { says: 'the event loop at saturation, default model', run: (quick) => eventLoop(quick ? 5 : 30) },
-  'engine-kill': { says: 'kill -9 of the engine process, 32 clients', run: (quick) => engineKill(quick ? 3 : 10) },
+  'engine-kill': { says: 'kill -9 of all engine processes, 32 clients', run: (quick) => engineKill(quick ? 3 : 10) },
   mixed: { says: 'good and bad requests at twice saturation', run: (quick) => mixed(quick ? 20_000 : 100_000) },
   unbounded: {
     says: 'the same with an unbounded queue, which must fail',

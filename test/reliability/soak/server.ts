@@ -80,10 +80,10 @@ export class SoakServer {
     }).length
   }
 
-  /** Kills the engine process. */
+  /** Kills all engine processes at once. */
   killEngine(): void {
-    const [engine] = readFileSync(`/proc/${this.#process.pid}/task/${this.#process.pid}/children`, 'utf8').split(' ')
-    process.kill(Number(engine), 'SIGKILL')
+    const children = readFileSync(`/proc/${this.#process.pid}/task/${this.#process.pid}/children`, 'utf8')
+    for (const engine of children.trim().split(' ')) process.kill(Number(engine), 'SIGKILL')
   }
 
   async stop(): Promise<void> {
