@@ -16,10 +16,11 @@ export function classify(services: Services): FastifyPluginAsyncTypebox {
       const { name, version, labels } = model.manifest
       const body = {
         model: { name, version },
-        results: results(outcomes, (prediction) => ({
-          ...topClasses(prediction.logits, labels, 1)[0],
-          ...vectors(prediction, model, query),
-        })),
+        results: results(outcomes, (prediction) => {
+          const parts = vectors(prediction, model, query)
+          const [likeliest] = parts.top ?? topClasses(prediction.logits, labels, 1)
+          return { ...likeliest, ...parts }
+        }),
       }
       setServerTiming(request, reply, services, inference)
       return body
