@@ -91,7 +91,8 @@ export async function createServing(
     clock,
     onBatch: ({ size, reason, computeMs }) => {
       metrics.observeBatch(engine.info?.engine ?? 'none', size, reason)
-      loadReport.countBatch(computeMs)
+      // Of several processes each is its part of the engine.
+      loadReport.countBatch(computeMs / Math.max(1, engine.capacity))
     },
   })
   const images = new ImageDecoder({
