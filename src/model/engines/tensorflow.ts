@@ -117,8 +117,9 @@ function loadAddon(packages: string[], options: EngineOptions): { tf: TfjsNode; 
 }
 
 function describe(name: string, error: NodeJS.ErrnoException): string {
-  const [line] = error.message.split('\n')
-  return error.code === 'MODULE_NOT_FOUND' && error.message.includes(name)
+  // The lines after the first name those who wanted the module.
+  const [line = ''] = error.message.split('\n')
+  return error.code === 'MODULE_NOT_FOUND' && line.includes(name)
     ? `${name} is not installed`
     : `${name} does not load: ${line}`
 }

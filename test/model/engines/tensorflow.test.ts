@@ -70,6 +70,13 @@ describe('the engines on native TensorFlow', () => {
     )
   })
 
+  it('tell a package that is not there from one that lacks another', async () => {
+    const { options } = installAddon(true, '@tensorflow/tfjs-node-gpu', `require('@tensorflow/nowhere')`)
+    await expect(openCuda(options)).rejects.toThrow(
+      "@tensorflow/tfjs-node-gpu does not load: Cannot find module '@tensorflow/nowhere'",
+    )
+  })
+
   it('compute in fp32 unless fp16 is asked for, and refuse int8', async () => {
     const { options } = installAddon(true)
     const precisionOf = async (precision: 'auto' | 'fp32' | 'fp16') =>
