@@ -11,7 +11,7 @@ interface Options {
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('say what runs on this machine, how well, and why the rest does not; fit to paste into an issue')
-    .option('--gpu', 'fail unless the engine cuda works', false)
+    .option('--gpu', 'fail unless the engine cuda works, on every GPU', false)
     .option('--json', 'for machines', false)
     .addOption(new Option('--engine <name>', 'try this one alone, and fail unless it works').choices(ENGINE_NAMES))
     .action(async ({ gpu, json, engine }: Options) => {
@@ -23,7 +23,7 @@ export function doctorCommand(): Command {
         process.stderr.write(`looking at ${step}\n`),
       )
       process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report))
-      const works = (name: EngineName) => report.engines.some((tried) => tried.engine === name && tried.works)
+      const works = (name: EngineName) => report.engines.every((tried) => tried.engine !== name || tried.works)
       if (!required.every(works)) process.exitCode = 1
     })
 }

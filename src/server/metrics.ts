@@ -79,6 +79,7 @@ export class Metrics {
     this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
       return sources.engineVitals().liveTensors ?? 0
     })
+    this.#gpuFacts(sources.gpus)
     this.#gpuMemory(sources.gpus)
     // Series exist before the first event, so that rate() over a fresh replica is 0 and not absent.
     for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
@@ -108,6 +109,20 @@ export class Metrics {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
   }
 
+  /** One series per GPU, always 1: what it is stands in the labels, to be joined to the other series by `gpu`. */
+  #gpuFacts(gpus: Sources['gpus']): void {
+    new Gauge({
+      name: 'resnet_gpu_info',
+      help: 'The GPUs that the driver sees.',
+      labelNames: ['gpu', 'name', 'uuid', 'driver'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const { index, name, uuid, driver } of gpus()) this.set({ gpu: String(index), name, uuid, driver }, 1)
+      },
+    })
+  }
+
   /** One series per GPU and kind; none where there is no GPU. */
   #gpuMemory(gpus: Sources['gpus']): void {
     new Gauge({
@@ -116,6 +131,7 @@ export class Metrics {
       labelNames: ['gpu', 'name', 'kind'],
       registers: [this.#registry],
       collect() {
+        this.reset()
         for (const { index, name, memoryTotalMb, memoryUsedMb } of gpus()) {
           const labels = { gpu: String(index), name }
           if (memoryTotalMb !== undefined) this.set({ ...labels, kind: 'total' }, memoryTotalMb * MIB)

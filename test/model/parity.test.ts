@@ -17,13 +17,16 @@ import {
 const TOLERANCE = 1e-3
 /**
  * The two deepest fixtures, whose weights are random, lose direction to the rounding of the weights alone: PyTorch, with
- * nothing but those in half precision, keeps 0.9995 of it at full width, and with everything in half 0.9985. One channel
- * wide, as the tests' own are, they lose more, since there is nothing for the noise to average out over.
+ * nothing but those in half precision, keeps 0.9995 of it at full width, and with everything in half 0.9985. One or two
+ * channels wide, as the tests' own are, they lose more, and depth 50 loses some, since there is nothing for the noise to
+ * average out over; how much also depends on the kernels that the processor gets (0.99987 and 0.99991 at depth 50).
  */
 function leastHalfCosine({ entry }: ParityFixture): number {
-  const { layers, width } = entry.manifest.architecture
-  if (layers.reduce((sum, blocks) => sum + blocks) <= 16) return 0.9999
-  return width === 1 ? 0.99 : 0.998
+  const { block, layers, width } = entry.manifest.architecture
+  const blocks = layers.reduce((sum, count) => sum + count)
+  const isNarrow = width <= 2
+  if (blocks > 16) return isNarrow ? 0.99 : 0.998
+  return isNarrow && block === 'bottleneck' ? 0.9995 : 0.9999
 }
 
 /**

@@ -9,6 +9,8 @@ import { type Agreement, compare } from './compare.ts'
 /** What one engine does with the default model on this machine. */
 export interface EngineReport {
   engine: EngineName
+  /** The one GPU that it was tried on, as CUDA_VISIBLE_DEVICES names it. */
+  gpu?: string
   /** Opens, runs, and agrees with the reference where there is one. */
   works: boolean
   /** Why it does not. */
@@ -55,7 +57,8 @@ export async function examineEngine(
     onWarning: (line) => output.push(line),
     ...(module ? { entry: module } : {}),
   })
-  const report: EngineReport = { engine, works: false }
+  const gpu = options.gpu?.device
+  const report: EngineReport = { engine, ...(gpu === undefined ? {} : { gpu }), works: false }
   try {
     report.details = (await child.call('open', { choice: engine, options })).details
     report.precision = (await child.call('load', { key: 'model', entry, allowedBatchSizes: BATCH_SIZES })).precision

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { ENGINE_NAMES, type EngineName } from '../../model/engines/engine.ts'
+import { listGpuDevices } from '../../model/engines/gpu-devices.ts'
 import { loadReference } from '../../model/reference.ts'
 import { compareVersions, type RepositoryEntry, readRepository } from '../../model/repository.ts'
 import { type Config, childEnvironment } from '../../server/config.ts'
@@ -35,9 +36,10 @@ export async function examine(
   onStep('GPU')
   const gpu = await examineGpu(native, childEnvironment({}).CUDA_VISIBLE_DEVICES)
   const reports: EngineReport[] = []
-  for (const engine of engines) {
-    onStep(`engine ${engine}`)
-    reports.push(await examineEngine(engine, engineOptions(config), entry))
+  for (const { engine, device } of trials(engines, config.CUDA_VISIBLE_DEVICES ?? listGpuDevices())) {
+    onStep(`engine ${engine}${device === undefined ? '' : ` on GPU ${device}`}`)
+    const options = engineOptions(config)
+    reports.push(await examineEngine(engine, { ...options, gpu: { ...options.gpu, device } }, entry))
   }
   return {
     version,
@@ -50,6 +52,13 @@ export async function examine(
     },
     engines: reports,
   }
+}
+
+/** As the server deals them out: `cuda` has a process for each GPU, where any is known by its number. */
+export function trials(engines: readonly EngineName[], gpus: string[]): { engine: EngineName; device?: string }[] {
+  return engines.flatMap((engine) =>
+    engine === 'cuda' && gpus.length > 0 ? gpus.map((device) => ({ engine, device })) : [{ engine }],
+  )
 }
 
 /** What the server answers with when a request names no model. */

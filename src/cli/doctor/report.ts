@@ -77,13 +77,14 @@ function libraryLine(libraries: Library[]): string {
   return missing.length === 0 ? open : `${open}; missing are ${missing.join(', ')}`
 }
 
-function engineLines({ engine, error, details, precision, self_test, bench }: EngineReport): string[] {
+function engineLines({ engine, gpu, error, details, precision, self_test, bench }: EngineReport): string[] {
   const lines: string[] = []
+  const label = gpu === undefined ? engine : `${engine} ${gpu}`
   if (details) {
     const { library, version, device, threads } = details
     lines.push(
       row(
-        engine,
+        label,
         `${library} ${version}, ${device}${threads ? `, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : ''}, ${precision ?? '?'}`,
       ),
     )
@@ -101,6 +102,6 @@ function engineLines({ engine, error, details, precision, self_test, bench }: En
     const rates = Object.entries(bench).map(([size, rate]) => `${rate.toFixed(0)} at batch ${size}`)
     lines.push(row('', `images/s: ${rates.join(', ')}`))
   }
-  if (error) lines.push(row(details ? '' : engine, `does not work: ${firstLine(error)}`))
+  if (error) lines.push(row(details ? '' : label, `does not work: ${firstLine(error)}`))
   return lines
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open, stat, statfs } from 'node:fs/promises'
+import { access, constants, mkdir, open, stat, statfs } from 'node:fs/promises'
 import { InstallError } from './install-error.ts'
 import type { Progress } from './progress.ts'
 
@@ -22,6 +22,19 @@ export async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
+}
+
+/** Makes the folder where it does not exist. Throws an InstallError when nothing can be written to it. */
+export async function requireFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+    await access(folder, constants.W_OK)
+  } catch (error) {
+    throw new InstallError(
+      `${folder} cannot be written to (${(error as NodeJS.ErrnoException).code}); ` +
+        'TENSORFLOW_DIR can name a folder elsewhere',
+    )
+  }
 }
 
 /** Throws an InstallError when the file system that holds `folder` has less room than that. */

@@ -1,8 +1,8 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { ADDON, ADDON_VERSION, buildAddon, installPackage, packageFolder, requireBuildTools } from './addon.ts'
-import { requireSpace } from './files.ts'
+import { requireFolder, requireSpace } from './files.ts'
 import { InstallError } from './install-error.ts'
 import { completeLayout, isCudaBuild } from './layout.ts'
 import { requirePlatform } from './platform.ts'
@@ -32,7 +32,7 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
     if (installed) return installed
   }
   await requireBuildTools()
-  await mkdir(folder, { recursive: true })
+  await requireFolder(folder)
   const work = await Work.open(folder, source.request)
   await requireSpace(folder, work.isDone('library') ? 0 : source.bytes)
 

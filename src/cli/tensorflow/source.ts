@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { ADDON, ADDON_VERSION } from './addon.ts'
 import { exists, sha256 } from './files.ts'
@@ -61,6 +61,7 @@ function wheelSource({ path, version, gpu, progress, wheels }: SourceOptions): S
 }
 
 async function tarballSource(path: string, { gpu, progress }: SourceOptions): Promise<Source> {
+  if (!(await stat(path)).isFile()) throw new InstallError(`${path} is not a file`)
   return {
     request: request('tarball', gpu, { [basename(path)]: await sha256(path, progress) }),
     description: path,

@@ -17,7 +17,7 @@ const GIB = 2 ** 30
 
 /** Beside the library, room for the npm packages and the build. */
 const CPU_BYTES = 2.5 * GIB
-const GPU_BYTES = 14 * GIB
+const GPU_BYTES = 10 * GIB
 
 export const DEFAULT_VERSION = '2.21.0'
 

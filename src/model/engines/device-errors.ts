@@ -7,8 +7,19 @@
  */
 export type DeviceError = 'out_of_memory' | 'device_lost'
 
-const OUT_OF_MEMORY =
-  /\bOOM\b|RESOURCE_EXHAUSTED|ResourceExhausted|out of memory|failed to allocate memory|CUDNN_STATUS_ALLOC_FAILED/i
+const OUT_OF_MEMORY = new RegExp(
+  [
+    '\\bOOM\\b',
+    'RESOURCE_EXHAUSTED',
+    'ResourceExhausted',
+    'out of memory',
+    'failed to allocate memory',
+    '(?:CUDNN|CUBLAS)_STATUS_ALLOC_FAILED',
+    // cuDNN 9's word for the same.
+    'CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED',
+  ].join('|'),
+  'i',
+)
 
 const DEVICE_LOST = new RegExp(
   [

@@ -4,12 +4,16 @@ import { type GpuFacts, readGpuFacts } from './gpu-facts.ts'
 /** nvidia-smi takes about a tenth of a second of a core; memory in use is a slow quantity. */
 const INTERVAL_MS = 15_000
 
-/** What the driver says of its GPUs, kept fresh where there is one; elsewhere it asks once and never again. */
+/**
+ * What the driver says of its GPUs, kept fresh where there is one, even if it does not always answer; elsewhere it asks
+ * once and never again.
+ */
 export class GpuMonitor {
   readonly #clock: Clock
   readonly #read: () => Promise<GpuFacts[] | undefined>
   #facts: GpuFacts[] = []
   #callOff: () => void = () => {}
+  #hasGpus = false
   #stopped = false
 
   constructor(clock: Clock, read: () => Promise<GpuFacts[] | undefined> = readGpuFacts) {
@@ -24,7 +28,8 @@ export class GpuMonitor {
 
   async start(): Promise<void> {
     this.#facts = (await this.#read()) ?? []
-    if (this.#facts.length > 0 && !this.#stopped) {
+    this.#hasGpus ||= this.#facts.length > 0
+    if (this.#hasGpus && !this.#stopped) {
       this.#callOff = this.#clock.after(INTERVAL_MS, () => void this.start())
     }
   }

@@ -40,10 +40,13 @@ export async function openCuda(options: EngineOptions): Promise<Engine> {
   return nativeEngine('cuda', tf, from, options)
 }
 
-/** Native TensorFlow on the CPU: the code of `cuda` without its device. */
+/** CUDA_VISIBLE_DEVICES for a process that is to see none. */
+const NO_GPU = '-1'
+
+/** Native TensorFlow on the CPU: the code of `cuda` without its device, whatever GPU there is. */
 export async function openTensorflow(options: EngineOptions): Promise<Engine> {
   if (options.precision === 'int8') throw new Error('PRECISION=int8: tensorflow computes in fp32 or fp16')
-  const { tf, from } = loadAddon([GPU_PACKAGE, CPU_PACKAGE], options)
+  const { tf, from } = loadAddon([GPU_PACKAGE, CPU_PACKAGE], { ...options, gpu: { device: NO_GPU } })
   return nativeEngine('tensorflow', tf, from, options)
 }
 
@@ -114,8 +117,9 @@ function loadAddon(packages: string[], options: EngineOptions): { tf: TfjsNode; 
 }
 
 function describe(name: string, error: NodeJS.ErrnoException): string {
-  const [line] = error.message.split('\n')
-  return error.code === 'MODULE_NOT_FOUND' && error.message.includes(name)
+  // The lines after the first name those who wanted the module.
+  const [line = ''] = error.message.split('\n')
+  return error.code === 'MODULE_NOT_FOUND' && line.includes(name)
     ? `${name} is not installed`
     : `${name} does not load: ${line}`
 }

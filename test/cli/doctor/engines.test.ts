@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { examineEngine } from '../../../src/cli/doctor/engines.ts'
+import { trials } from '../../../src/cli/doctor/examine.ts'
 import type { EngineName, EngineOptions } from '../../../src/model/engines/engine.ts'
 import { DOUBLE } from '../../model/engines/processes.ts'
 import { smallFixture } from '../../model/parity-fixtures.ts'
@@ -20,6 +21,17 @@ function tryEngine(engine: EngineName, options: Partial<EngineOptions> = {}, mod
   const base: EngineOptions = { threads: 1, precision: 'fp32', tensorflowDir: '/nowhere' }
   return examineEngine(engine, { ...base, ...options }, model, { benchMs: 1, ...(module ? { module } : {}) })
 }
+
+describe('trials', () => {
+  it('are one of each engine, and of cuda one per GPU, as the server deals them out', () => {
+    expect(trials(['cuda', 'onnx'], ['0', '1'])).toEqual([
+      { engine: 'cuda', device: '0' },
+      { engine: 'cuda', device: '1' },
+      { engine: 'onnx' },
+    ])
+    expect(trials(['cuda', 'onnx'], [])).toEqual([{ engine: 'cuda' }, { engine: 'onnx' }])
+  })
+})
 
 describe('examineEngine', () => {
   it('holds the engine to the reference and times it', async () => {
@@ -50,6 +62,11 @@ describe('examineEngine', () => {
   it('says why an engine does not open, in its words', async () => {
     const report = await tryEngine('wasm', { precision: 'int8' })
     expect(report).toEqual({ engine: 'wasm', works: false, error: 'PRECISION=int8: wasm computes in fp32' })
+  })
+
+  it('tries it on the one GPU that is named', async () => {
+    const report = await tryEngine('cuda', { gpu: { device: '3' } }, entry, DOUBLE)
+    expect(report).toMatchObject({ engine: 'cuda', gpu: '3', works: true, details: { device: '3' } })
   })
 
   it('outlives an engine that crashes', async () => {

@@ -56,6 +56,13 @@ Engines, with the model digits/1
 `)
   })
 
+  it('has a line for each GPU that an engine was tried on', () => {
+    const [cuda] = doctor.engines
+    if (cuda === undefined) throw new Error('no cuda')
+    const text = formatReport({ ...doctor, engines: ['0', '1'].map((gpu) => ({ ...cuda, gpu })) })
+    expect(text).toContain('  cuda 0      does not work: no GPU\n  cuda 1      does not work: no GPU\n')
+  })
+
   it('tells of a GPU that TensorFlow does not use, and why', () => {
     const text = formatReport({
       ...doctor,

@@ -212,6 +212,7 @@ describe('installTensorflow', () => {
     ['a GPU build that there is none of', { gpu: true }, /for GPU has no wheel for/],
     ['a folder that is not named', { from: 'dir' }, /--from dir needs --path/],
     ['a tarball that does not exist', { from: 'tarball', path: '/nowhere.tar.gz' }, /does not exist/],
+    ['a tarball that is a folder', { from: 'tarball', path: '/' }, /^\/ is not a file$/],
     ['a folder without the library', { from: 'dir', path: '/' }, /has no lib\/libtensorflow_framework/],
   ])('refuses %s', async (_name, options, message) => {
     const { install } = await setUp()
@@ -230,6 +231,15 @@ describe('installTensorflow', () => {
     const bare = libraryFolder()
     rmSync(join(bare, 'include/tensorflow/c/eager'), { recursive: true })
     await expect(install({ from: 'dir', path: bare })).rejects.toThrow(/no include\/tensorflow\/c\/eager\/c_api\.h/)
+  })
+
+  it('says that TENSORFLOW_DIR cannot be written to, before anything is fetched', async () => {
+    const { tools, install } = await setUp()
+    const file = join(temporaryFolder({ file: '' }), 'file')
+    await expect(install({ folder: join(file, 'below') })).rejects.toThrow(
+      `${join(file, 'below')} cannot be written to (ENOTDIR); TENSORFLOW_DIR can name a folder elsewhere`,
+    )
+    expect(tools.calls()).toEqual([])
   })
 
   it('refuses a file system without room', async () => {

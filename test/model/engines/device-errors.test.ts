@@ -7,6 +7,8 @@ describe('deviceErrorOf', () => {
     'RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1073741824 bytes.',
     'CUDA_ERROR_OUT_OF_MEMORY: out of memory',
     'CUDNN_STATUS_ALLOC_FAILED',
+    'CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED',
+    'failed to create cublas handle: CUBLAS_STATUS_ALLOC_FAILED',
   ])('knows a batch that does not fit: %s', (message) => {
     expect(deviceErrorOf(new Error(message))).toBe('out_of_memory')
   })

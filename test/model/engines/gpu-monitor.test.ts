@@ -21,6 +21,18 @@ describe('GpuMonitor', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('goes on asking where a GPU was seen and does not answer once', async () => {
+    const clock = new FakeClock()
+    const answers = [[gpu(1)], undefined, [gpu(2)]]
+    const monitor = new GpuMonitor(clock, async () => answers.shift())
+    await monitor.start()
+    await clock.advance(15_000)
+    expect(monitor.facts).toEqual([])
+    await clock.advance(15_000)
+    expect(monitor.facts).toEqual([gpu(2)])
+    monitor.stop()
+  })
+
   it('asks once where there is none', async () => {
     const clock = new FakeClock()
     const monitor = new GpuMonitor(clock, async () => undefined)
