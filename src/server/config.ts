@@ -98,9 +98,10 @@ export const OPTIONS = {
       'Where `resnet-serve install-tensorflow` puts the native library and its addon, and the engines cuda and tensorflow look for them first; a relative path starts where the server is installed.',
   }),
   CUDA_VISIBLE_DEVICES: text({
-    default: '',
+    default: 'all',
     unit: 'comma-separated list',
-    effect: 'GPUs to use, by index or UUID, one engine process each; empty takes all that the driver lists.',
+    effect:
+      'GPUs to use, by index or UUID, one engine process each; `all` takes those that the driver lists, empty none.',
   }),
   GPU_MEMORY_LIMIT_MB: count(
     {
@@ -307,7 +308,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     API_KEYS: list(values.API_KEYS),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
-    CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === '' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
+    CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
     throw new ConfigError(

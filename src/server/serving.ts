@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../batching/clock.ts'
 import { BatchedModel, createModelBatcher } from '../model/batched-model.ts'
 import { EngineModel } from '../model/engine-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
-import { ENGINE_ENVIRONMENT } from '../model/engines/engine-environment.ts'
+import { engineEnvironment } from '../model/engines/engine-environment.ts'
 import { EnginePool } from '../model/engines/engine-pool.ts'
 import { listGpuDevices } from '../model/engines/gpu-devices.ts'
 import { GpuMonitor } from '../model/engines/gpu-monitor.ts'
@@ -72,7 +72,7 @@ export async function createServing(
     options: engineOptions(config),
     devices: config.CUDA_VISIBLE_DEVICES ?? listGpuDevices(),
     processes: config.ENGINE_PROCESSES || Math.min(2, config.ENGINE_THREADS || availableParallelism()),
-    env: childEnvironment(ENGINE_ENVIRONMENT),
+    env: childEnvironment(engineEnvironment(config.ENGINE)),
     heartbeatTimeoutMs: config.ENGINE_HEARTBEAT_TIMEOUT_MS,
     batchTimeoutMs: config.ENGINE_BATCH_TIMEOUT_MS,
     allowedBatchSizes: config.ALLOWED_BATCH_SIZES,

@@ -39,6 +39,12 @@ describe('loadConfig', () => {
     expect(loadConfig({ ALLOWED_BATCH_SIZES: '32, 4' }).ALLOWED_BATCH_SIZES).toEqual([4, 32])
   })
 
+  it('uses all GPUs that the driver lists unless told which, and none where the list is empty', () => {
+    expect(loadConfig({}).CUDA_VISIBLE_DEVICES).toBeUndefined()
+    expect(loadConfig({ CUDA_VISIBLE_DEVICES: '1, GPU-a' }).CUDA_VISIBLE_DEVICES).toEqual(['1', 'GPU-a'])
+    expect(loadConfig({ CUDA_VISIBLE_DEVICES: '' }).CUDA_VISIBLE_DEVICES).toEqual([])
+  })
+
   it('takes a relative model repository from where the server is installed', () => {
     expect(loadConfig({}).MODEL_REPOSITORY).toMatch(/^\/.*\/models$/)
     expect(loadConfig({ MODEL_REPOSITORY: '/srv/models' }).MODEL_REPOSITORY).toBe('/srv/models')

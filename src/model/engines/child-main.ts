@@ -2,6 +2,7 @@
  * The engine process: opens one engine, loads models, runs batches, one at a time and in the order asked. Native calls
  * block this process and may crash it; neither touches HTTP. It ends when its parent does.
  */
+import { setImmediate as immediate } from 'node:timers/promises'
 import { countParameters } from '../graph.ts'
 import { loadExtras, loadGraph } from '../load-graph.ts'
 import { collectGarbage } from './collect-garbage.ts'
@@ -40,6 +41,8 @@ async function load({ key, entry, allowedBatchSizes, share }: Params<'load'>): P
   for (const batchSize of engine.fixedBatchSizes ? allowedBatchSizes : [1]) {
     for (const shared of share ? [true, false] : [false]) {
       await padded.run(new Float32Array(itemLength * batchSize), batchSize, shared)
+      // Native calls block the event loop: without a turn of it, no pulse would leave until the last size has been run.
+      await immediate()
     }
   }
   graphs.set(key, padded)

@@ -66,7 +66,8 @@ export class EnginePool {
   }
 
   /**
-   * Opens the engine in a first process, which settles what `auto` means, and then in those beside it. Rejects with the reason when it does not open in all of them; it is not tried again.
+   * Opens the engine in a first process, which settles what `auto` means, and then in those beside it. Rejects with the
+   * reason when it does not open in all of them; it is not tried again.
    */
   async start(): Promise<OpenedInfo> {
     const [first, ...further] = this.#options.devices
