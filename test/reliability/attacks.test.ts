@@ -114,7 +114,7 @@ describe('slow clients', () => {
     expect(slow.statuses()).toEqual([408])
   })
 
-  it('that never read their answers are read no further themselves, and closed', async () => {
+  it('that never read their answers have few of them made, and are closed', async () => {
     const { app, open, othersAreServed } = await listening()
     const accepted = once(app.server, 'connection') as Promise<[Socket]>
     const greedy = await open()
