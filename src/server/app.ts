@@ -20,6 +20,7 @@ import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
 import { reportLoad } from './plugins/report-load.ts'
 import { requestContext } from './plugins/request-context.ts'
+import { strictHttp } from './plugins/strict-http.ts'
 import { sendProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { serializeJson } from './serialize-json.ts'
@@ -59,6 +60,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(requestContext, { clock, metrics, readiness })
   boundServer(app, connections)
   await app.register(pipelining)
+  await app.register(strictHttp)
   await app.register(methodNotAllowed)
   await app.register(bodyLimits, { limits })
   await app.register(bodyParsers, { limits })
