@@ -17,8 +17,10 @@ import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
+import { pipelining } from './plugins/pipelining.ts'
 import { reportLoad } from './plugins/report-load.ts'
 import { requestContext } from './plugins/request-context.ts'
+import { strictHttp } from './plugins/strict-http.ts'
 import { sendProblem } from './problem.ts'
 import { requestId } from './request-id.ts'
 import { serializeJson } from './serialize-json.ts'
@@ -57,6 +59,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })
   boundServer(app, connections)
+  await app.register(pipelining)
+  await app.register(strictHttp)
   await app.register(methodNotAllowed)
   await app.register(bodyLimits, { limits })
   await app.register(bodyParsers, { limits })

@@ -1,6 +1,5 @@
 import type { Server } from 'node:http'
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify'
-import { ServeError } from '../errors.ts'
 import { answerClientError } from './client-error.ts'
 
 /** Time for a client to send its headers (ms). */
@@ -37,7 +36,7 @@ export function httpOptions({ connections, maxBodyBytes, requestTimeoutMs }: Htt
     http: {
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      // Node's own refusal says nothing in its body; `boundServer` refuses instead.
+      // Node's own refusal says nothing in its body; `strictHttp` refuses instead.
       requireHostHeader: false,
     },
     clientErrorHandler: answerClientError,
@@ -50,8 +49,4 @@ export function boundServer(app: FastifyInstance, { maximum }: ConnectionLimits)
   server.maxConnections = maximum
   // An expectation that is not understood may be passed over (RFC 9110, 10.1.1); Node would answer 417 with no body.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  app.addHook('onRequest', (request, _reply, done) => {
-    const missing = request.headers.host === undefined && request.raw.httpVersion !== '1.0'
-    done(missing ? new ServeError('malformed_body', 'HTTP/1.1 needs a Host header') : undefined)
-  })
 }

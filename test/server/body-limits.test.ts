@@ -36,6 +36,23 @@ describe('a body over the limit', () => {
   })
 })
 
+describe('a body that nobody reads', () => {
+  const chunk = Buffer.alloc(60_000)
+
+  it.each([
+    ['of a type that is not listed', 'image/gif', '/classify', 415],
+    ['to a path that does not exist', TENSORS, '/nowhere', 404],
+    ['to a path that takes none', TENSORS, '/livez', 405],
+  ])('%s flows off, announced or not, and the connection can be used again', async (_name, type, path, status) => {
+    const { app } = await build()
+    const post = await keepAliveClient(app)
+    for (const body of [Buffer.alloc(90_000), chunks(50, chunk)]) {
+      expect((await post(path, type, body)).status).toBe(status)
+      expect((await post('/classify', TENSORS, good)).status).toBe(200)
+    }
+  })
+})
+
 describe('the bytes of all bodies together', () => {
   const budget = (): BodyBudget => new BodyBudget({ maxBodyBytes: 1000, maxPendingBytes: 1500 })
 

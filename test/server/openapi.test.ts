@@ -28,4 +28,16 @@ describe('the API’s description', () => {
     expect(status).toBe(200)
     expect(text).not.toMatch(/(src|href)="(https?:)?\/\//)
   })
+
+  it.each([
+    ['a name of no file', 'nothing.js'],
+    ['a NUL', '%00'],
+    ['a way out of the folder', '..%2f..%2fpackage.json'],
+    ['the same in Windows’ way', '..%5cpackage.json'],
+    ['9 KB', 'a'.repeat(9000)],
+  ])('is no way to other files: %s behind /docs/static/ is 404', async (_what, name) => {
+    const { app } = await build()
+    const { status, body } = await request(app.server).get(`/docs/static/${name}`)
+    expect({ status, code: body.code }).toEqual({ status: 404, code: 'not_found' })
+  })
 })

@@ -1,5 +1,8 @@
 import { ServeError } from '../../errors.ts'
 
+/** What a format is told by: SVG and PDF may have other text before their first word (PDF 1.7, H.3, note 13). */
+const HEAD_BYTES = 1024
+
 /** First bytes of the formats that are decoded. WebP has its length between `RIFF` and `WEBP`. */
 const DECODED: [string, (head: string) => boolean][] = [
   ['png', (head) => head.startsWith('\x89PNG\r\n\x1a\n')],
@@ -12,12 +15,14 @@ const REFUSED: [string, (head: string) => boolean][] = [
   ['GIF', (head) => head.startsWith('GIF8')],
   ['TIFF', (head) => /^(II[*+]\0|MM\0[*+])/.test(head)],
   ['BMP', (head) => head.startsWith('BM')],
-  ['PDF', (head) => head.startsWith('%PDF')],
+  ['PDF', (head) => head.includes('%PDF-')],
   ['HEIF or AVIF', (head) => head.slice(4, 8) === 'ftyp'],
   ['JPEG XL', (head) => head.startsWith('\xff\x0a') || head.slice(4, 8) === 'JXL '],
   ['JPEG 2000', (head) => head.startsWith('\xff\x4f\xff\x51') || head.slice(4, 8) === 'jP  '],
   ['Photoshop', (head) => head.startsWith('8BPS')],
   ['SVG or XML', (head) => /^(\xef\xbb\xbf)?\s*<(\?xml|!doctype|!--|svg)/i.test(head)],
+  ['SVG or XML', (head) => head.startsWith('\xff\xfe<\0') || head.startsWith('\xfe\xff\0<')],
+  ['gzip', (head) => head.startsWith('\x1f\x8b')],
 ]
 
 /**
@@ -25,7 +30,7 @@ const REFUSED: [string, (head: string) => boolean][] = [
  * that is recognised and not decoded, `undecodable_image` for bytes that are no picture at all.
  */
 export function assertDecodable(bytes: Uint8Array): void {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('latin1')
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD_BYTES)).toString('latin1')
   if (DECODED.some(([, matches]) => matches(head))) return
   const refused = REFUSED.find(([, matches]) => matches(head))
   if (refused) {

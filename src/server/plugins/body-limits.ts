@@ -15,7 +15,7 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits }: { limits: 
 
   app.addHook('onRequest', (request, reply, done) => {
     const { 'content-encoding': encoding, 'content-length': length, 'transfer-encoding': transfer } = request.headers
-    if (encoding !== undefined && encoding !== 'identity') {
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       throw new ServeError('unsupported_content_encoding', 'send the body without Content-Encoding')
     }
     const announced = Number(length ?? 0)
@@ -27,11 +27,15 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits }: { limits: 
     done()
   })
 
-  app.addHook('preParsing', (request, _reply, payload, done) => {
+  app.addHook('preParsing', (request, reply, payload, done) => {
     const { bodyMeter } = request
     // A multipart body is read past this hook, and counted where it is read.
     const multipart = request.headers['content-type']?.trimStart().toLowerCase().startsWith('multipart/')
-    done(null, bodyMeter === undefined || multipart ? payload : counted(payload, bodyMeter))
+    if (bodyMeter === undefined || multipart) return done(null, payload)
+    const counter = counted(payload, bodyMeter)
+    // Of a type that nobody parses, it has not been read by then.
+    reply.raw.once('close', () => counter.destroy())
+    done(null, counter)
   })
 })
 

@@ -15,6 +15,10 @@ export const methodNotAllowed = fp(async (app: FastifyInstance) => {
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat() as HTTPMethod[]) if (!router.hasRoute(name, url)) router.on(name, url, () => {})
   })
+  // What a route itself does not find: a file of the documentation.
+  app.setNotFoundHandler(() => {
+    throw new ServeError('not_found', 'there is nothing at this path')
+  })
   app.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done()
     const [path = '/'] = request.url.split('?')

@@ -3,6 +3,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { ServeError } from '../../errors.ts'
+import { sendProblem } from '../problem.ts'
 
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
@@ -20,6 +22,12 @@ export const openapi = fp(async (app: FastifyInstance) => {
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     },
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  await app.register(async (docs) => {
+    // Names that lead out of the folder, or that no file can have.
+    docs.setErrorHandler((error, request, reply) =>
+      sendProblem(new ServeError('not_found', 'there is no such file', { cause: error }), request, reply),
+    )
+    await docs.register(swaggerUi, { routePrefix: '/docs' })
+  })
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
 })

@@ -33,6 +33,10 @@ describe('assertDecodable', () => {
     ['SVG or XML', '<svg xmlns="http://www.w3.org/2000/svg"/>'],
     ['SVG or XML', '\xef\xbb\xbf \n<?xml version="1.0"?>'],
     ['SVG or XML', '<!DOCTYPE svg>'],
+    ['SVG or XML', `${' '.repeat(900)}<svg/>`],
+    ['SVG or XML', '\xff\xfe<\0s\0v\0g\0'],
+    ['gzip', '\x1f\x8b\x08\0'],
+    ['PDF', '\n\nfirst %PDF-1.4'],
   ])('refuses %s by name: %j', (name, head) => {
     expect(() => assertDecodable(bytes(head))).toThrow(
       expect.objectContaining({

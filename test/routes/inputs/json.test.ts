@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseJson } from '../../../src/routes/inputs/json.ts'
+import { parseJson, readJson } from '../../../src/routes/inputs/json.ts'
 
 const limits = {
   maxBodyBytes: 1e9,
@@ -57,4 +57,26 @@ describe('parseJson', () => {
   it('takes one long string, which is parsed fast', () => {
     expect(parse(JSON.stringify('A'.repeat(10_000_000)))).toHaveLength(10_000_000)
   })
+})
+
+describe('readJson', () => {
+  const read = (image: string): unknown => readJson({ inputs: [{ image }] }, limits)
+  const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d])
+
+  it.each([
+    'iVBORw0=',
+    'iVBORw0',
+    ' iVBO\r\nRw0=\t',
+    'data:image/png;base64,iVBORw0=',
+    'data:;charset=x;base64,iVBO Rw0=',
+  ])('takes base64 with and without padding, white space and a data: URL: %j', (image) => {
+    expect(read(image)).toEqual([{ image: png }])
+  })
+
+  it.each(['cat.png', 'iVBORw0=!', 'iVBO=Rw0', 'http://127.0.0.1/cat.png', 'data:image/png,iVBORw0=', 'data:iVBORw0='])(
+    'refuses what is not base64, and says of which input: %j',
+    (image) => {
+      expect(() => read(image)).toThrow(expect.objectContaining({ code: 'malformed_body', index: 0 }))
+    },
+  )
 })
