@@ -72,9 +72,13 @@ describe('the architecture', () => {
     expect(importers.filter((name) => layerOf(name) !== 'model')).toEqual([])
   })
 
-  it('knows process.env in config.ts alone, and where TensorFlow is told its settings, which has no other way in', () => {
+  it('knows process.env in config.ts alone, and where native libraries are told what they take no other way', () => {
     const importers = filesThat((text) => /process\.env\b/.test(text))
-    expect(importers.sort()).toEqual(['model/engines/tensorflow-environment.ts', 'server/config.ts'])
+    expect(importers.sort()).toEqual([
+      'model/engines/onnx-telemetry.ts',
+      'model/engines/tensorflow-environment.ts',
+      'server/config.ts',
+    ])
   })
 
   it('hears signals before it loads anything: main.ts imports nothing at its top', () => {

@@ -27,9 +27,11 @@ export interface BatcherOptions<Key, Input, Output> {
    * has work again. What goes ahead can no longer be dropped, so nothing does before it is known how long batches take.
    */
   sendAhead?: boolean
+  /** Engines that may all end at the same moment: a batch that loses its engine is computed again as often. One unless told. */
+  engines?: () => number
   /**
    * Computes one batch, all of one key: one output per input, in order. A rejection is retried in halves; with
-   * `engine_unavailable`, which is not the inputs' doing, as a whole and once.
+   * `engine_unavailable`, which is not the inputs' doing, as a whole, `engines` times.
    */
   run: (key: Key, inputs: Input[]) => Promise<Output[]>
   /** Inputs of one key and one identity have one answer, and are computed once while in flight. */
@@ -47,7 +49,7 @@ export interface BatcherOptions<Key, Input, Output> {
  * - an item that is expired or canceled before its batch forms, or forms again, never reaches `run`;
  * - nor does one that would expire before its batch ends at twice the measured speed, while there is other work;
  * - the engine's next work leaves before the answers of its last are given;
- * - a batch whose engine ended is computed once more when there is one again, ahead of what was queued after it;
+ * - a batch whose engine ended is computed again when there is one, ahead of what was queued after it;
  * - nothing waits without a bound: the queue is bounded, and a full one refuses at once.
  */
 export class Batcher<Key, Input, Output> {
@@ -56,7 +58,7 @@ export class Batcher<Key, Input, Output> {
   readonly #inFlight = new Twins<Key, BatchItem<Key, Input, Output>>()
   readonly #forecast: Forecast
   /** Batches whose engine ended under them. */
-  readonly #retries: BatchItem<Key, Input, Output>[][] = []
+  readonly #retries: { items: BatchItem<Key, Input, Output>[]; losses: number }[] = []
   /** Batches and items with the engine, those sent ahead included. */
   #running = 0
   #itemsRunning = 0
@@ -160,7 +162,7 @@ export class Batcher<Key, Input, Output> {
     while (this.#engineTakesMore()) {
       const retry = this.#retries.shift()
       if (retry !== undefined) {
-        void this.#runBatch(retry, 'retry')
+        void this.#runBatch(retry.items, 'retry', retry.losses)
         continue
       }
       if (this.#queue.size === 0) break
@@ -224,10 +226,10 @@ export class Batcher<Key, Input, Output> {
     return batchTimeoutMs > 0 && !this.#draining ? 'timeout' : 'idle'
   }
 
-  async #runBatch(items: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<void> {
+  async #runBatch(items: BatchItem<Key, Input, Output>[], reason: DispatchReason, losses = 0): Promise<void> {
     this.#running++
     this.#itemsRunning += items.length
-    const giveAnswers = await this.#compute(items, reason)
+    const giveAnswers = await this.#compute(items, reason, losses)
     this.#running--
     this.#itemsRunning -= items.length
     this.#turns.next()
@@ -237,15 +239,15 @@ export class Batcher<Key, Input, Output> {
   }
 
   /**
-   * Runs a batch, and returns what gives its items their answers. A batch that fails is run again in halves, so that one poisonous item fails
-   * alone. When the engine ended, which is not the inputs' doing, the batch waits for the next one; when that ends too,
-   * it is everybody's answer.
+   * Runs a batch, and returns what gives its items their answers. A batch that fails is run again in halves, so that one
+   * poisonous item fails alone. When the engine ended, which is not the inputs' doing, the batch waits for the next one;
+   * after too many losses, that is everybody's answer.
    */
-  async #compute(batch: BatchItem<Key, Input, Output>[], reason: DispatchReason): Promise<() => void> {
+  async #compute(batch: BatchItem<Key, Input, Output>[], reason: DispatchReason, losses: number): Promise<() => void> {
     const items = this.#stillWanted(batch)
     const [first] = items
     if (first === undefined) return () => {}
-    const { clock, capacity, run, onBatch } = this.#options
+    const { clock, capacity, engines = () => 1, run, onBatch } = this.#options
     const mustWait = this.#running - this.#turns.waiting > Math.max(1, capacity())
     const end = this.#turns.take(items.length, mustWait)
     try {
@@ -266,8 +268,8 @@ export class Batcher<Key, Input, Output> {
     } catch (thrown) {
       end(false)
       const error = toServeError(thrown, 'inference_failed', 'the model failed on this input')
-      if (error.code === 'engine_unavailable' && reason !== 'retry') {
-        this.#retries.push(items)
+      if (error.code === 'engine_unavailable' && losses < engines()) {
+        this.#retries.push({ items, losses: losses + 1 })
         return () => {}
       }
       if (items.length === 1 || error.code === 'engine_unavailable') {
@@ -276,9 +278,9 @@ export class Batcher<Key, Input, Output> {
         }
       }
       const middle = Math.ceil(items.length / 2)
-      const answerFirstHalf = await this.#compute(items.slice(0, middle), reason)
+      const answerFirstHalf = await this.#compute(items.slice(0, middle), reason, losses)
       answerFirstHalf()
-      return this.#compute(items.slice(middle), reason)
+      return this.#compute(items.slice(middle), reason, losses)
     }
   }
 

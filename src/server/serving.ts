@@ -87,6 +87,7 @@ export async function createServing(
     batchTimeoutMs: config.BATCH_TIMEOUT_MS,
     maxQueueSize: config.MAX_QUEUE_SIZE,
     capacity: () => engine.capacity,
+    engines: () => engine.members.length,
     sendAhead: true,
     clock,
     onBatch: ({ size, reason, computeMs }) => {

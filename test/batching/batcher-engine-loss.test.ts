@@ -54,6 +54,23 @@ describe('a batch whose engine ended', () => {
     expect(engine.seen).toHaveLength(2)
   })
 
+  it('is computed as often again as there are engines, which may all end at the same moment', async () => {
+    const { engine, batcher, lose, setCapacity } = setUpWithCapacity(1, { engines: () => 2 })
+    const [first, second] = [watch(batcher.submit('k', ['a'])), watch(batcher.submit('k', ['b']))]
+    for (let losses = 0; losses < 2; losses++) {
+      await lose()
+      expect(first.outcomes).toBeUndefined()
+      setCapacity(1)
+    }
+    await engine.finish()
+    expect(first.outcomes).toEqual(['k:a'])
+    for (let losses = 0; losses < 3; losses++) {
+      setCapacity(1)
+      await lose()
+    }
+    expect(second.outcomes).toEqual(['engine_unavailable'])
+  })
+
   it('goes to another engine at once where there is one', async () => {
     const { engine, batcher, setCapacity } = setUpWithCapacity(2)
     const result = watch(batcher.submit('k', ['a']))

@@ -48,9 +48,13 @@ export class EngineChild {
       if (stream) createInterface({ input: stream }).on('line', options.onOutput)
     }
     this.#process.on('message', (reply: Reply) => this.#receive(reply))
+    // A child leaves when its channel closes, unless it hangs.
+    const endWithParent = (): void => void this.#process.kill('SIGKILL')
+    process.once('exit', endWithParent)
     this.exited = new Promise((resolve) => {
       const end = (reason: string): void => {
         this.#gone = true
+        process.off('exit', endWithParent)
         this.#stopWatchdog()
         this.#rejectPending()
         resolve(this.#killReason ?? reason)

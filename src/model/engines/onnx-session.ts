@@ -1,3 +1,5 @@
+// First: it must be there when onnxruntime starts.
+import './onnx-telemetry.ts'
 import ort from 'onnxruntime-node'
 import type { Graph } from '../graph.ts'
 import { type EmitOptions, emitOnnx } from './onnx-emitter.ts'

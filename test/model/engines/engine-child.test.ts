@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { ServeError } from '../../../src/errors.ts'
 import { EngineChild, type EngineChildOptions } from '../../../src/model/engines/engine-child.ts'
@@ -118,6 +121,17 @@ describe('EngineChild', () => {
     expect(await child.exited).toBe('exit code 0')
     expect(isAlive(child.pid)).toBe(false)
     expect(clock.pending).toBe(0)
+  })
+
+  it('does not outlive its parent, even if it hangs', async () => {
+    const parent = join(import.meta.dirname, 'exiting-parent.ts')
+    const pid = await new Promise<number>((resolve) => {
+      execFile(process.execPath, ['--import', 'tsx', parent, fileURLToPath(DOUBLE)], (_error, stdout) =>
+        resolve(Number(stdout)),
+      )
+    })
+    expect(pid).toBeGreaterThan(0)
+    await eventually(() => expect(isAlive(pid)).toBe(false))
   })
 
   it('kills a child that will not leave', async () => {

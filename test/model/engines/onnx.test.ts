@@ -42,6 +42,10 @@ async function compile(precision: EngineOptions['precision'], extras: CompileExt
 /** As if this machine's integers were broken: the reference says otherwise. */
 const contradicted = () => ({ ...reference, embedding: reference.embedding.map((value) => -value) })
 
+it('keeps onnxruntime from reporting what it is used for', () => {
+  expect(process.env.ORT_DISABLE_TELEMETRY).toBe('1')
+})
+
 describe('PRECISION=fp32', () => {
   it('computes in fp32, whatever the model has', async () => {
     expect(await compile('fp32', { quantization, reference })).toMatchObject({ precision: 'fp32' })
