@@ -3,14 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** Resident memory in bytes. Pages that both processes map, such as the node binary, count in each. */
 export interface Memory {
   server: number
-  /** The server's child processes, which is the engine. */
+  /** The server's child processes, which are the engine. */
   engine: number
+  /** Of both, pages that several processes map counted once (PSS): what a container is charged for. */
+  proportional: number
 }
 
 interface ProcessStatus {
   pid: number
   parent: number
   rss: number
+  pss: number
 }
 
 /** Of the process and all its descendants; undefined where there is no /proc. */
@@ -18,9 +21,11 @@ export function memoryOf(pid: number): Memory | undefined {
   const processes = readProcesses()
   const own = processes.find((candidate) => candidate.pid === pid)
   if (own === undefined) return undefined
-  const below = (parent: number): number =>
-    processes.filter((child) => child.parent === parent).reduce((sum, child) => sum + child.rss + below(child.pid), 0)
-  return { server: own.rss, engine: below(pid) }
+  const below = (parent: number): ProcessStatus[] =>
+    processes.filter((child) => child.parent === parent).flatMap((child) => [child, ...below(child.pid)])
+  const engine = below(pid)
+  const sum = (of: 'rss' | 'pss', all: ProcessStatus[]): number => all.reduce((total, process) => total + process[of], 0)
+  return { server: own.rss, engine: sum('rss', engine), proportional: sum('pss', [own, ...engine]) }
 }
 
 function readProcesses(): ProcessStatus[] {
@@ -36,9 +41,12 @@ function readProcesses(): ProcessStatus[] {
 /** Empty for a process that has ended meanwhile. */
 function readStatus(pid: string): ProcessStatus[] {
   try {
-    const text = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const field = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0)
-    return [{ pid: Number(pid), parent: field('PPid'), rss: field('VmRSS') * 1024 }]
+    const read = (file: string): string => readFileSync(`/proc/${pid}/${file}`, 'utf8')
+    const field = (text: string, name: string): number =>
+      Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0)
+    const status = read('status')
+    const pss = field(read('smaps_rollup'), 'Pss') * 1024
+    return [{ pid: Number(pid), parent: field(status, 'PPid'), rss: field(status, 'VmRSS') * 1024, pss }]
   } catch {
     return []
   }

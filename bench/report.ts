@@ -37,9 +37,11 @@ function startup({ startupMs }: Results): string {
 
 function memory({ memory, closed }: Results): string {
   const row = (label: string, rss: Memory | undefined): string[] =>
-    rss === undefined ? [label, '-', '-', '-'] : [label, ...[rss.server, rss.engine, total(rss)].map(mebi)]
+    rss === undefined
+      ? [label, '-', '-', '-', '-']
+      : [label, ...[rss.server, rss.engine, total(rss), rss.proportional].map(mebi)]
   const after = closed.map((result) => row(`after ${title(result)}`, result.memory))
-  return textTable([['RSS, MiB', 'server', 'engine', 'both'], row('at ready', memory), ...after])
+  return textTable([['RSS, MiB', 'server', 'engine', 'both', 'shared pages once'], row('at ready', memory), ...after])
 }
 
 function raw({ raw, notMeasured }: Results): string {

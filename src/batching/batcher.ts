@@ -189,7 +189,7 @@ export class Batcher<Key, Input, Output> {
 
   /**
    * The items of the next batch: those that can be answered in time, and those that have expired already, which are told
-   * so and left out when it runs. When there are none, a free engine is given the others rather than nothing; its speed
+   * so and left out when it runs. The others expire in the queue; but an engine that has nothing at all is given them, and
    * is measured again by that.
    */
   #takeBatch(key: Key | undefined): BatchItem<Key, Input, Output>[] {
@@ -201,7 +201,10 @@ export class Batcher<Key, Input, Output> {
     const fits = ({ waiters }: BatchItem<Key, Input, Output>) =>
       waiters.some(({ job: { deadline } }) => deadline > end || deadline <= now)
     const timely = this.#queue.take(maxBatchSize, { key, fits })
-    return timely.length > 0 || ahead ? timely : this.#queue.take(maxBatchSize, { key })
+    if (timely.length > 0) return timely
+    if (this.#running === 0) return this.#queue.take(maxBatchSize, { key })
+    // What this key has is left to expire: other keys need not wait for that.
+    return key === undefined ? [] : this.#queue.take(maxBatchSize, { fits })
   }
 
   /**

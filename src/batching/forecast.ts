@@ -43,14 +43,23 @@ export class Forecast {
    */
   earliestEnd(items: number): number | undefined {
     const expectedMs = this.#serviceTime.estimate(items)
-    return expectedMs === 0 ? undefined : this.#options.clock.now() + this.#msUntilFree() + expectedMs / 2
+    if (expectedMs === 0) return undefined
+    return this.#options.clock.now() + (this.#msUntilEachIsFree()[0] as number) + expectedMs / 2
   }
 
   /** Milliseconds until the last of `items` waiting ones has its answer; 0 while nothing has been measured. */
   msUntilDone(items: number): number {
     const { maxBatchSize } = this.#options
-    const rounds = Math.ceil(Math.ceil(items / maxBatchSize) / this.#capacity)
-    return this.#msUntilFree() + rounds * this.#serviceTime.estimate(Math.min(items, maxBatchSize))
+    // The last batch counts as a full one too: by then, others will have joined it.
+    const batchMs = this.#serviceTime.estimate(Math.min(items, maxBatchSize))
+    const free = this.#msUntilEachIsFree()
+    let done = free[0] as number
+    for (let left = items; left > 0; left -= maxBatchSize) {
+      const first = Math.min(...free)
+      done = first + batchMs
+      free[free.indexOf(first)] = done
+    }
+    return done
   }
 
   /** Whether the last of `items` waiting ones will have its answer within `ms`; true while nothing has been measured. */
@@ -58,13 +67,11 @@ export class Forecast {
     return ms === Number.POSITIVE_INFINITY || this.msUntilDone(items) <= MARGIN * ms
   }
 
-  get #capacity(): number {
-    return Math.max(1, this.#options.capacity())
-  }
-
-  #msUntilFree(): number {
-    if (this.#expectedEnds.size < this.#capacity) return 0
-    const first = Math.min(...[...this.#expectedEnds].map(({ at }) => at))
-    return Math.max(0, first - this.#options.clock.now())
+  /** One for each batch that the engine computes at once, the first to be free first. */
+  #msUntilEachIsFree(): number[] {
+    const now = this.#options.clock.now()
+    const capacity = Math.max(1, this.#options.capacity())
+    const busy = [...this.#expectedEnds].map(({ at }) => Math.max(0, at - now)).sort((a, b) => a - b)
+    return [...new Array<number>(Math.max(0, capacity - busy.length)).fill(0), ...busy].slice(0, capacity)
   }
 }

@@ -57,6 +57,16 @@ describe('a deadline that the measured speed cannot meet', () => {
     expect(batcher.refusal(1, clock.now() + 340)).toBeUndefined()
   })
 
+  it('counts them by when each is free, not as if all were when the first is', async () => {
+    const { batcher, clock } = await measured({ capacity: () => 2 })
+    await clock.advance(90)
+    batcher.submit('k', many('has just begun', 4))
+    for (const input of many('queued', 4)) batcher.submit('k', [input])
+    // The first is free in 10 ms and takes the next batch; the second is free in 100 ms, and takes the one after that.
+    expect(batcher.refusal(1, clock.now() + 200)?.code).toBe('deadline_unreachable')
+    expect(batcher.refusal(1, clock.now() + 240)).toBeUndefined()
+  })
+
   it('asks for some time to spare, since every request of an overloaded server is admitted at the limit', async () => {
     const { batcher, clock } = await measured()
     for (const input of many('next', 4)) batcher.submit('k', [input])

@@ -120,6 +120,22 @@ describe('deadlines', () => {
     expect(hurried.outcomes).toEqual(['k:hurried'])
   })
 
+  it('do so while another engine has work, and let other models go where all of one are hopeless', async () => {
+    for (const batchTimeoutMs of [0, 5]) {
+      const { engine, batcher, clock } = setUp({ batchTimeoutMs, capacity: () => 2 })
+      batcher.submit('k', many('measured', 4))
+      await clock.advance(200)
+      await engine.finish()
+      batcher.submit('k', many('long', 4))
+      const hopeless = watch(batcher.submit('k', ['hopeless'], { deadline: clock.now() + 20 }))
+      batcher.submit('other', ['patient'])
+      await clock.advance(5)
+      expect(engine.seen.slice(2)).toEqual([['patient']])
+      await clock.advance(15)
+      expect(hopeless.outcomes).toEqual(['deadline_exceeded'])
+    }
+  })
+
   it('of one model do not keep the engine from the work of another', async () => {
     const { engine, batcher, clock } = setUp()
     batcher.submit('k', ['measured'])

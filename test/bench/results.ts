@@ -15,7 +15,7 @@ export function httpResult(changes: Partial<HttpResult> = {}): HttpResult {
     answered: 1830,
     errors: {},
     generatorUs: 12,
-    memory: { server: 100 * MIB, engine: 250 * MIB },
+    memory: { server: 100 * MIB, engine: 250 * MIB, proportional: 0 },
     ...changes,
   }
 }
@@ -32,7 +32,7 @@ export function resultsOf(changes: Partial<Results> = {}): Results {
     timing: { warmupS: 1, windowS: 2, windows: 3 },
     settings: {},
     startupMs: series([1700, 1800]),
-    memory: { server: 90 * MIB, engine: 240 * MIB },
+    memory: { server: 90 * MIB, engine: 240 * MIB, proportional: 0 },
     raw: [
       { precision: 'fp32', batchSize: 1, imagesPerS: series([170]) },
       { precision: 'fp32', batchSize: 32, imagesPerS: series([240]) },

@@ -8,6 +8,12 @@ import type { Method, Params, Reply, Result, Vitals } from './protocol.ts'
 /** How long a child may take to leave after being asked, before it is killed. */
 const STOP_TIMEOUT_MS = 2000
 
+/**
+ * Young objects of a child are those of one batch: with a megabyte for them instead of 16, V8 keeps 25 MiB less of each
+ * process, at the same speed.
+ */
+const EXEC_ARGV = ['--max-semi-space-size=1']
+
 export interface EngineChildOptions {
   /** Silence longer than this (ms) means that the child hangs. */
   heartbeatTimeoutMs: number
@@ -42,7 +48,7 @@ export class EngineChild {
       serialization: 'advanced',
       ...(options.env ? { env: options.env } : {}),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: entry.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [],
+      execArgv: [...EXEC_ARGV, ...(entry.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [])],
     })
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', options.onOutput)
