@@ -24,7 +24,8 @@ export function memoryOf(pid: number): Memory | undefined {
   const below = (parent: number): ProcessStatus[] =>
     processes.filter((child) => child.parent === parent).flatMap((child) => [child, ...below(child.pid)])
   const engine = below(pid)
-  const sum = (of: 'rss' | 'pss', all: ProcessStatus[]): number => all.reduce((total, process) => total + process[of], 0)
+  const sum = (of: 'rss' | 'pss', all: ProcessStatus[]): number =>
+    all.reduce((total, process) => total + process[of], 0)
   return { server: own.rss, engine: sum('rss', engine), proportional: sum('pss', [own, ...engine]) }
 }
 
