@@ -19,7 +19,10 @@ export interface BatcherOptions<Key, Input, Output> {
   batchTimeoutMs: number
   /** Items waiting at the most; beyond it `submit` refuses with `queue_full`. */
   maxQueueSize: number
-  /** Batches that the engine takes at once, now; 0 while it is restarting. `wake` tells the batcher that it changed. */
+  /**
+   * Batches that the engine takes at once, now; 0 while it is restarting. `wake` tells the batcher that it changed, unless
+   * that came by a batch's start or end.
+   */
   capacity: () => number
   /**
    * Sends the engine its next batch while it computes, once that is worth it: when as many items wait as are being
@@ -251,11 +254,14 @@ export class Batcher<Key, Input, Output> {
     const [first] = items
     if (first === undefined) return () => {}
     const { clock, capacity, engines = () => 1, run, onBatch } = this.#options
+    const inputs = items.map((item) => item.input)
+    // Starts now; what it throws at once is a rejection as well.
+    const running = (async () => run(first.key, inputs))()
+    // Only now: an engine may be worth more batches once it has this one.
     const mustWait = this.#running - this.#turns.waiting > Math.max(1, capacity())
     const end = this.#turns.take(items.length, mustWait)
     try {
-      const inputs = items.map((item) => item.input)
-      const outputs = await run(first.key, inputs)
+      const outputs = await running
       if (outputs.length !== items.length) throw new Error(`${outputs.length} outputs for ${items.length} inputs`)
       const start = end(true)
       const computeMs = clock.now() - start

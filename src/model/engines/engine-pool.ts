@@ -15,6 +15,9 @@ export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'onStateCh
 /** How a member's state reads for the whole, the best first. */
 const BEST_FIRST: EngineState[] = ['ready', 'starting', 'restarting', 'stopped', 'failed']
 
+/** Engines of which the first process can spread a batch over all threads. */
+const SPREADS_BATCHES = new Set<EngineName | undefined>(['onnx'])
+
 /**
  * The engine as one, however many processes it has: one per GPU, or a few that share the CPU. Each is kept alive on its
  * own; a batch goes to the one that is least busy. It has failed only when all of them have.
@@ -36,9 +39,16 @@ export class EnginePool {
     return BEST_FIRST.find((state) => states.has(state)) ?? 'stopped'
   }
 
-  /** Batches that can be computed at once: one per process that is ready. */
+  /**
+   * Batches that are worth computing at once, now: one per process that is ready. Where the first can take all threads, the
+   * others count only while they are busy: a batch on all threads has its answers sooner than two side by side, so
+   * another process is for when more waits than that (`sendAhead`).
+   */
   get capacity(): number {
-    return this.#members.filter(({ process }) => process.state === 'ready').length
+    const [first, ...others] = this.#ready
+    if (first === undefined) return 0
+    const idleCount = SPREADS_BATCHES.has(this.info?.engine) ? others.filter(({ running }) => running === 0).length : 0
+    return 1 + others.length - idleCount
   }
 
   /** What runs, and what was passed over; undefined before the first start has succeeded. */
@@ -111,9 +121,13 @@ export class EnginePool {
     await Promise.all(this.#members.map(({ process }) => process.stop()))
   }
 
+  get #ready(): Member[] {
+    return this.#members.filter(({ process }) => process.state === 'ready')
+  }
+
   /** A ready one; when none is, any, whose refusal says how things stand. */
   #leastBusy(): Member {
-    const ready = this.#members.filter(({ process }) => process.state === 'ready')
+    const ready = this.#ready
     const [first, ...rest] = ready.length > 0 ? ready : this.#members
     if (first === undefined) throw new Error('run before start')
     return rest.reduce((best, member) => (member.running < best.running ? member : best), first)

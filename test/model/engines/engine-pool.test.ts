@@ -82,6 +82,26 @@ describe('EnginePool', () => {
     expect(answers.map(({ logits }) => logits[1])).toEqual([0, 0])
   })
 
+  it('counts a further process of onnx only while it is busy, since the first can take all threads', async () => {
+    const { pool, run } = create({
+      processes: 2,
+      options: { threads: 2, precision: 'auto', tensorflowDir: '/auto/is/onnx' },
+    })
+    expect(await pool.start()).toMatchObject({ engine: 'onnx' })
+    await pool.load('a', entry)
+    expect(pool.capacity).toBe(1)
+    const first = run()
+    expect(pool.capacity).toBe(1)
+    const second = run()
+    expect(pool.capacity).toBe(2)
+    await first
+    await second
+    expect(pool.capacity).toBe(1)
+    await kill(pool, 0)
+    await eventually(() => expect(pool.members[0]?.state).not.toBe('ready'))
+    expect(pool.capacity).toBe(1)
+  })
+
   it('has one process of native TensorFlow, which has threads of its own', async () => {
     const { pool } = create({ engine: 'tensorflow', processes: 2 })
     await pool.start()

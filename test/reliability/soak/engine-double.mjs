@@ -1,5 +1,6 @@
 // An engine process that computes nothing and takes its time over it: a batch of n inputs takes FIXED_MS + n * PER_INPUT_MS,
-// asleep, so that the server can be overloaded without taking the cores away from those who load and serve it.
+// or twice as long while the other process computes as well. It sleeps, so that the server can be overloaded without taking
+// the cores away from those who load and serve it.
 const FIXED_MS = Number(process.env.DOUBLE_FIXED_MS)
 const PER_INPUT_MS = Number(process.env.DOUBLE_PER_INPUT_MS)
 
@@ -12,8 +13,9 @@ const methods = {
     return { precision: 'fp32', precisionReason: undefined, parameters: 0, loadMs: 0 }
   },
   unload: () => null,
-  async run({ key, batchSize }) {
-    await new Promise((resolve) => setTimeout(resolve, FIXED_MS + batchSize * PER_INPUT_MS))
+  async run({ key, batchSize, shared }) {
+    const ms = FIXED_MS + batchSize * PER_INPUT_MS
+    await new Promise((resolve) => setTimeout(resolve, shared ? 2 * ms : ms))
     const { numClasses, embeddingSize } = architectures.get(key)
     return {
       logits: new Float32Array(batchSize * numClasses),
