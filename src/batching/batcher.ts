@@ -197,9 +197,8 @@ export class Batcher<Key, Input, Output> {
    */
   #takeBatch(key: Key | undefined): BatchItem<Key, Input, Output>[] {
     const { maxBatchSize, capacity, clock } = this.#options
-    const ahead = this.#running >= capacity()
     const end = this.#forecast.earliestEnd(Math.min(this.#queue.size, maxBatchSize))
-    if (end === undefined) return ahead ? [] : this.#queue.take(maxBatchSize, { key })
+    if (end === undefined) return this.#running >= capacity() ? [] : this.#queue.take(maxBatchSize, { key })
     const now = clock.now()
     const fits = ({ waiters }: BatchItem<Key, Input, Output>) =>
       waiters.some(({ job: { deadline } }) => deadline > end || deadline <= now)

@@ -50,16 +50,13 @@ export class Forecast {
   /** Milliseconds until the last of `items` waiting ones has its answer; 0 while nothing has been measured. */
   msUntilDone(items: number): number {
     const { maxBatchSize } = this.#options
-    // The last batch counts as a full one too: by then, others will have joined it.
-    const batchMs = this.#serviceTime.estimate(Math.min(items, maxBatchSize))
     const free = this.#msUntilEachIsFree()
-    let done = free[0] as number
-    for (let left = items; left > 0; left -= maxBatchSize) {
-      const first = Math.min(...free)
-      done = first + batchMs
-      free[free.indexOf(first)] = done
-    }
-    return done
+    // The last batch counts as a full one too: by then, others will have joined it. Engines take turns, each from when it
+    // is free, since none is busy for longer than a full batch.
+    const batchMs = this.#serviceTime.estimate(Math.min(items, maxBatchSize))
+    const before = Math.max(0, Math.ceil(items / maxBatchSize) - 1)
+    const rounds = items === 0 ? 0 : Math.floor(before / free.length) + 1
+    return (free[before % free.length] as number) + rounds * batchMs
   }
 
   /** Whether the last of `items` waiting ones will have its answer within `ms`; true while nothing has been measured. */

@@ -2,6 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { settle } from '../helpers/fake-clock.ts'
 import { bySelf, many, setUp, watch } from './fake-engine.ts'
 
+/** An engine that has been measured: one input took 200 ms. */
+async function setUpMeasured(options: Parameters<typeof setUp>[0] = {}) {
+  const parts = setUp(options)
+  parts.batcher.submit('k', ['measured'])
+  await parts.clock.advance(200)
+  await parts.engine.finish()
+  return parts
+}
+
 describe('deadlines', () => {
   it('refuse a request at admission when they have passed', async () => {
     const { engine, batcher, clock } = setUp()
@@ -91,10 +100,7 @@ describe('deadlines', () => {
   })
 
   it('keep from the engine what would expire before the batch ends at twice the measured speed', async () => {
-    const { engine, batcher, clock } = setUp()
-    batcher.submit('k', ['measured'])
-    await clock.advance(200)
-    await engine.finish()
+    const { engine, batcher, clock } = await setUpMeasured()
     batcher.submit('k', ['long'])
     await clock.advance(190)
     const hopeless = watch(batcher.submit('k', ['hopeless'], { deadline: clock.now() + 100 }))
@@ -109,10 +115,7 @@ describe('deadlines', () => {
   })
 
   it('do so only while there is other work, so that a speed measured once is measured again', async () => {
-    const { engine, batcher, clock } = setUp()
-    batcher.submit('k', ['slow'])
-    await clock.advance(200)
-    await engine.finish()
+    const { engine, batcher, clock } = await setUpMeasured()
     const hurried = watch(batcher.submit('k', ['hurried'], { deadline: clock.now() + 20 }))
     expect(engine.seen.at(-1)).toEqual(['hurried'])
     await clock.advance(10)
@@ -122,10 +125,7 @@ describe('deadlines', () => {
 
   it('do so while another engine has work, and let other models go where all of one are hopeless', async () => {
     for (const batchTimeoutMs of [0, 5]) {
-      const { engine, batcher, clock } = setUp({ batchTimeoutMs, capacity: () => 2 })
-      batcher.submit('k', many('measured', 4))
-      await clock.advance(200)
-      await engine.finish()
+      const { engine, batcher, clock } = await setUpMeasured({ batchTimeoutMs, capacity: () => 2 })
       batcher.submit('k', many('long', 4))
       const hopeless = watch(batcher.submit('k', ['hopeless'], { deadline: clock.now() + 20 }))
       batcher.submit('other', ['patient'])
@@ -137,10 +137,7 @@ describe('deadlines', () => {
   })
 
   it('of one model do not keep the engine from the work of another', async () => {
-    const { engine, batcher, clock } = setUp()
-    batcher.submit('k', ['measured'])
-    await clock.advance(200)
-    await engine.finish()
+    const { engine, batcher, clock } = await setUpMeasured()
     batcher.submit('k', ['long'])
     batcher.submit('k', ['hopeless'], { deadline: clock.now() + 20 })
     batcher.submit('other', ['patient'])

@@ -14,6 +14,12 @@ const STOP_TIMEOUT_MS = 2000
  */
 const EXEC_ARGV = ['--max-semi-space-size=1']
 
+/** A child leaves when its channel closes, unless it hangs: then it is ended with this process. */
+const living = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL')
+})
+
 export interface EngineChildOptions {
   /** Silence longer than this (ms) means that the child hangs. */
   heartbeatTimeoutMs: number
@@ -54,13 +60,11 @@ export class EngineChild {
       if (stream) createInterface({ input: stream }).on('line', options.onOutput)
     }
     this.#process.on('message', (reply: Reply) => this.#receive(reply))
-    // A child leaves when its channel closes, unless it hangs.
-    const endWithParent = (): void => void this.#process.kill('SIGKILL')
-    process.once('exit', endWithParent)
+    living.add(this.#process)
     this.exited = new Promise((resolve) => {
       const end = (reason: string): void => {
         this.#gone = true
-        process.off('exit', endWithParent)
+        living.delete(this.#process)
         this.#stopWatchdog()
         this.#rejectPending()
         resolve(this.#killReason ?? reason)

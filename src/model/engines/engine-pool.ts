@@ -47,8 +47,8 @@ export class EnginePool {
   get capacity(): number {
     const [first, ...others] = this.#ready
     if (first === undefined) return 0
-    const idleCount = SPREADS_BATCHES.has(this.info?.engine) ? others.filter(({ running }) => running === 0).length : 0
-    return 1 + others.length - idleCount
+    if (!SPREADS_BATCHES.has(this.#engine)) return 1 + others.length
+    return 1 + others.filter(({ running }) => running > 0).length
   }
 
   /** What runs, and what was passed over; undefined before the first start has succeeded. */
@@ -90,7 +90,7 @@ export class EnginePool {
   /** Loads and warms up a model everywhere, now and after every restart. Rejects with the reason when it cannot be loaded. */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
     const count = this.#members.length
-    const shares = count > 1 && this.info?.engine !== 'cuda'
+    const shares = count > 1 && this.#engine !== 'cuda'
     const [loaded] = await Promise.all(
       this.#members.map(({ process }, index) => process.load(key, entry, shares ? { index, count } : undefined)),
     )
@@ -119,6 +119,10 @@ export class EnginePool {
 
   async stop(): Promise<void> {
     await Promise.all(this.#members.map(({ process }) => process.stop()))
+  }
+
+  get #engine(): EngineName | undefined {
+    return this.#members[0]?.process.info?.engine
   }
 
   get #ready(): Member[] {
