@@ -1,16 +1,18 @@
 import { ServeError } from '../errors.ts'
 import type { Clock } from './clock.ts'
 
-/** One item's output, and what it cost. */
-export interface Answer<Output> {
-  output: Output
-  /** Milliseconds from `submit` to the start of the batch; 0 for an item that joined one already running. */
+/** What an item's batch cost. */
+export interface BatchCost {
+  /** Milliseconds from `submit` to the start of the batch. */
   queueMs: number
   /** Milliseconds the batch took. */
   computeMs: number
   /** Items in the batch. */
   batchSize: number
 }
+
+/** An item's output, with what its batch cost. */
+export type Answer<Output> = Output & BatchCost
 
 /** What is used of an AbortSignal, so that a caller can do with less than one. */
 export interface CancelSignal {
@@ -26,44 +28,57 @@ export interface SubmitOptions {
   signal?: CancelSignal | undefined
 }
 
+export interface JobOptions<Key, Input> extends SubmitOptions {
+  key: Key
+  inputs: readonly Input[]
+  clock: Clock
+  /** Called once when the job gives up, after its items have their answers. */
+  onGiveUp?: () => void
+}
+
 /** One request's items: collects their answers, and gives up those still missing on deadline or abort. */
-export class Job<Output> {
-  /** Resolves when every item has its answer. */
-  readonly settled: Promise<(Answer<Output> | ServeError)[]>
+export class Job<Key, Input, Output> {
+  readonly key: Key
+  readonly inputs: readonly Input[]
   readonly submittedAt: number
-  readonly #answers: (Answer<Output> | ServeError | undefined)[]
   /** On the clock's scale (ms); infinite where there is none. */
   readonly deadline: number
-  readonly #abandonCallbacks: (() => void)[] = []
+  /** Resolves when every item has its answer. */
+  readonly settled: Promise<(Answer<Output> | ServeError)[]>
+  readonly #answers: (Answer<Output> | ServeError | undefined)[]
   readonly #signal: CancelSignal | undefined
+  readonly #onGiveUp: (() => void) | undefined
   #missing: number
   #resolve: (answers: (Answer<Output> | ServeError)[]) => void = () => {}
   #stopTimer: (() => void) | undefined
 
-  constructor(items: number, options: SubmitOptions, clock: Clock) {
-    this.#answers = new Array<Answer<Output> | ServeError | undefined>(items).fill(undefined)
+  constructor({ key, inputs, clock, deadline, signal, onGiveUp }: JobOptions<Key, Input>) {
+    this.key = key
+    this.inputs = inputs
     this.submittedAt = clock.now()
-    this.#missing = items
-    this.deadline = options.deadline ?? Number.POSITIVE_INFINITY
-    this.#signal = options.signal
+    this.deadline = deadline ?? Number.POSITIVE_INFINITY
+    this.#answers = new Array<Answer<Output> | ServeError | undefined>(inputs.length).fill(undefined)
+    this.#missing = inputs.length
+    this.#signal = signal
+    this.#onGiveUp = onGiveUp
     this.settled = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    if (options.deadline !== undefined) {
-      this.#stopTimer = clock.after(options.deadline - clock.now(), () => this.expireAt(this.deadline))
+    if (deadline !== undefined) {
+      this.#stopTimer = clock.after(deadline - this.submittedAt, () => this.expireAt(deadline))
     }
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
-    if (items === 0) this.#finish()
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (this.#missing === 0) this.#finish()
   }
 
-  /** Called for each item the job gives up waiting for, so that its place in the queue can be freed. */
-  onAbandon(callback: () => void): void {
-    this.#abandonCallbacks.push(callback)
+  /** Whether the item has no answer yet. */
+  waitsFor(index: number): boolean {
+    return this.#answers[index] === undefined
   }
 
   /** The first answer of an item counts; a later one is dropped. */
   settle(index: number, answer: Answer<Output> | ServeError): void {
-    if (this.#answers[index] !== undefined) return
+    if (!this.waitsFor(index)) return
     this.#answers[index] = answer
     this.#missing--
     if (this.#missing === 0) this.#finish()
@@ -79,7 +94,7 @@ export class Job<Output> {
   #giveUp(error: ServeError): void {
     if (this.#missing === 0) return
     for (const index of this.#answers.keys()) this.settle(index, error)
-    for (const callback of this.#abandonCallbacks) callback()
+    this.#onGiveUp?.()
   }
 
   #finish(): void {

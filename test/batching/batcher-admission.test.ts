@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { settle } from '../helpers/fake-clock.ts'
-import { bySelf, many, setUp, watch } from './fake-engine.ts'
+import { many, setUp, watch } from './fake-engine.ts'
 
 /** An engine that has been measured: a batch of four takes 100 ms. One such batch is running, and has just begun. */
 async function measured(options: Parameters<typeof setUp>[0] = {}) {
@@ -110,12 +110,6 @@ describe('nothing is refused for its deadline', () => {
     expect(batcher.refusal(1)).toBeUndefined()
   })
 
-  it('when it adds no work, all its inputs being in flight', async () => {
-    const { batcher, clock, engine } = await measured({ identify: bySelf })
-    const result = watch(batcher.submit('k', ['running0'], { deadline: clock.now() + 1 }))
-    await engine.finish()
-    expect(result.outcomes).toEqual(['k:running0'])
-  })
 })
 
 describe('an engine ten times overloaded', () => {

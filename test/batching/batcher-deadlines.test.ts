@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { settle } from '../helpers/fake-clock.ts'
-import { bySelf, many, setUp, watch } from './fake-engine.ts'
+import { many, setUp, watch } from './fake-engine.ts'
 
 /** An engine that has been measured: one input took 200 ms. */
 async function setUpMeasured(options: Parameters<typeof setUp>[0] = {}) {
@@ -70,19 +70,6 @@ describe('deadlines', () => {
     await engine.finish()
     expect(late.outcomes).toEqual(['deadline_exceeded', 'deadline_exceeded', 'deadline_exceeded'])
     expect(engine.seen).toEqual([['long'], ['b']])
-  })
-
-  it('leave nothing behind for later requests to join', async () => {
-    const { engine, batcher, clock } = setUp({ identify: bySelf })
-    batcher.submit('k', ['long'])
-    batcher.submit('k', ['timer'], { deadline: 20 })
-    batcher.submit('k', ['late timer'], { deadline: 40 })
-    await clock.advance(30)
-    clock.stall(100)
-    await engine.finish()
-    const result = watch(batcher.submit('k', ['timer', 'late timer']))
-    await engine.finishAll()
-    expect(result.outcomes).toEqual(['k:timer', 'k:late timer'])
   })
 
   it('are checked again when a failed batch is retried', async () => {
@@ -163,15 +150,4 @@ describe('deadlines', () => {
     expect(result.outcomes).toEqual(['k:a', 'deadline_exceeded'])
   })
 
-  it('of one request do not end another that waits for the same input', async () => {
-    const { engine, batcher, clock } = setUp({ identify: bySelf })
-    batcher.submit('k', ['long'])
-    const short = watch(batcher.submit('k', ['same'], { deadline: 20 }))
-    const patient = watch(batcher.submit('k', ['same'], { deadline: 200 }))
-    await clock.advance(30)
-    await engine.finishAll()
-    expect(short.outcomes).toEqual(['deadline_exceeded'])
-    expect(patient.outcomes).toEqual(['k:same'])
-    expect(engine.seen).toEqual([['long'], ['same']])
-  })
 })

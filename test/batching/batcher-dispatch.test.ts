@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { settle } from '../helpers/fake-clock.ts'
-import { bySelf, many, setUp, watch } from './fake-engine.ts'
+import { many, setUp, watch } from './fake-engine.ts'
 
 describe('dispatch', () => {
   it('gives an idle engine a single item at once', async () => {
@@ -124,13 +124,4 @@ describe('fairness', () => {
     expect(engine.seen.slice(1, 3).map((inputs) => inputs.map((input) => input[0]).join(''))).toEqual(['abab', 'abab'])
   })
 
-  it('does not make a small request wait for the large one whose last input it shares', async () => {
-    const { engine, batcher } = setUp({ identify: bySelf })
-    batcher.submit('k', many('large', 90))
-    const small = watch(batcher.submit('k', ['large89']))
-    await engine.finish()
-    expect(engine.seen[1]).toContain('large89')
-    await engine.finish()
-    expect(small.outcomes).toEqual(['k:large89'])
-  })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { settle } from '../helpers/fake-clock.ts'
-import { bySelf, many, setUp, watch } from './fake-engine.ts'
+import { many, setUp, watch } from './fake-engine.ts'
 
 describe('drain', () => {
   /** Whether a promise has resolved so far. */
@@ -84,7 +84,7 @@ describe('drain', () => {
 
 describe('timers', () => {
   it('are all called off once everything is answered', async () => {
-    const { engine, batcher, clock } = setUp({ batchTimeoutMs: 10, identify: bySelf })
+    const { engine, batcher, clock } = setUp({ batchTimeoutMs: 10 })
     const results = many('a', 9).map((input) => watch(batcher.submit('k', [input, 'same'], { deadline: 1000 })))
     expect(clock.pending).toBeGreaterThan(0)
     await engine.finishAll()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ServeError } from '../../src/errors.ts'
-import { bySelf, setUp, watch } from './fake-engine.ts'
+import { setUp, watch } from './fake-engine.ts'
 
 const gone = () => new ServeError('engine_unavailable', 'the engine process is restarting', { retryAfterS: 1 })
 
@@ -55,7 +55,7 @@ describe('a batch whose engine ended', () => {
   })
 
   it('is computed as often again as there are engines, which may all end at the same moment', async () => {
-    const { engine, batcher, lose, setCapacity } = setUpWithCapacity(1, { engines: () => 2 })
+    const { engine, batcher, lose, setCapacity } = setUpWithCapacity(1, { count: 2 })
     const [first, second] = [watch(batcher.submit('k', ['a'])), watch(batcher.submit('k', ['b']))]
     for (let losses = 0; losses < 2; losses++) {
       await lose()
@@ -98,17 +98,6 @@ describe('a batch whose engine ended', () => {
     expect(engine.seen.at(-1)).toEqual(['stays'])
     expect(results.map(({ outcomes }) => outcomes?.[0])).toEqual(['deadline_exceeded', 'canceled', 'k:stays'])
     expect(first.outcomes).toEqual(['k:running'])
-  })
-
-  it('can still be joined by an identical input', async () => {
-    const { engine, batcher, lose, setCapacity } = setUpWithCapacity(1, { identify: bySelf })
-    const first = watch(batcher.submit('k', ['a']))
-    await lose()
-    const second = watch(batcher.submit('k', ['a']))
-    setCapacity(1)
-    await engine.finishAll()
-    expect([first.outcomes, second.outcomes]).toEqual([['k:a'], ['k:a']])
-    expect(engine.seen).toEqual([['a'], ['a']])
   })
 
   it('fails its poisonous item alone when the second engine answers', async () => {

@@ -42,10 +42,10 @@ describe('a failed batch', () => {
   })
 
   it('is one whose run throws instead of rejecting', async () => {
-    const run = () => {
+    const { engine, batcher } = setUp()
+    engine.run = () => {
       throw new Error('at once')
     }
-    const { batcher } = setUp({ run })
     const results = [['a', 'b'], ['c']].map((inputs) => watch(batcher.submit('k', inputs)))
     await settle()
     expect(results.map(({ outcomes }) => outcomes)).toEqual([

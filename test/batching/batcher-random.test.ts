@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Batcher } from '../../src/batching/batcher.ts'
+import { type BatchEngine, Batcher } from '../../src/batching/batcher.ts'
 import type { SubmitOptions } from '../../src/batching/job.ts'
 import { ServeError } from '../../src/errors.ts'
-import { StallingClock } from './fake-engine.ts'
+import { type FakeOutput, StallingClock } from './fake-engine.ts'
 
 const ITEMS = 1000
 const KEYS = ['red', 'green', 'blue']
@@ -46,6 +46,7 @@ async function simulate(seed: number) {
   const maxBatchSize = between(1, 16)
   const concurrency = between(1, 3)
   const sendAhead = chance(0.5)
+  const aheadFrom = between(1, maxBatchSize)
   const maxQueueSize = chance(0.7) ? ITEMS : between(100, 600)
   const violations: string[] = []
   const requests: Request[] = []
@@ -91,14 +92,19 @@ async function simulate(seed: number) {
     return wrongCount ? [...names, 'one too many'] : names
   }
 
-  const batcher = new Batcher<string, string, string>({
+  const engine: BatchEngine<string, string, FakeOutput> = {
+    count: 1,
+    ready: concurrency,
+    offer(waiting) {
+      if (running < concurrency) return 'compute'
+      return sendAhead && running < 2 * concurrency && waiting >= aheadFrom ? 'ahead' : undefined
+    },
+    run: async (key, tags) => (await run(key, tags)).map((output) => ({ output })),
+  }
+  const batcher = new Batcher(engine, {
     maxBatchSize,
     batchTimeoutMs: chance(0.5) ? 0 : between(1, 10),
     maxQueueSize,
-    capacity: () => concurrency,
-    sendAhead,
-    run,
-    identify: (tag) => tag,
     clock,
   })
 
@@ -107,8 +113,7 @@ async function simulate(seed: number) {
     const arrival = between(0, 50)
     requests.push({
       key: KEYS[between(0, KEYS.length - 1)] as string,
-      // A tag in three repeats an earlier one, of any request and key.
-      tags: Array.from({ length: size }, (_, i) => `${chance(0.33) ? between(0, made + i) : made + i}`),
+      tags: Array.from({ length: size }, (_, i) => `${made + i}`),
       arrival,
       deadline: chance(0.4) ? arrival + between(1, 300) : undefined,
       controller: new AbortController(),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { settle } from '../helpers/fake-clock.ts'
-import { bySelf, setUp, watch } from './fake-engine.ts'
+import { setUp, watch } from './fake-engine.ts'
 
 describe('abort signals', () => {
   it('refuse a request when aborted already', async () => {
@@ -23,44 +23,6 @@ describe('abort signals', () => {
     expect(result.outcomes).toEqual(['canceled', 'canceled'])
     expect(next.outcomes).toEqual(['k:c', 'k:d'])
     expect(engine.seen).toEqual([['busy'], ['c', 'd']])
-  })
-
-  it('of one of two who wait for the same input leave the other', async () => {
-    const { engine, batcher } = setUp({ identify: bySelf })
-    const controller = new AbortController()
-    batcher.submit('k', ['busy'])
-    const gone = watch(batcher.submit('k', ['same'], { signal: controller.signal }))
-    const stays = watch(batcher.submit('k', ['same']))
-    controller.abort()
-    expect(batcher.queueDepth).toBe(1)
-    await engine.finishAll()
-    expect(gone.outcomes).toEqual(['canceled'])
-    expect(stays.outcomes).toEqual(['k:same'])
-  })
-
-  it('of all who wait for the same input free its place', async () => {
-    const { engine, batcher } = setUp({ identify: bySelf })
-    const controllers = [new AbortController(), new AbortController()]
-    batcher.submit('k', ['busy'])
-    for (const { signal } of controllers) batcher.submit('k', ['same', 'same'], { signal })
-    for (const controller of controllers) controller.abort()
-    expect(batcher.queueDepth).toBe(0)
-    const later = watch(batcher.submit('k', ['same']))
-    await engine.finishAll()
-    expect(later.outcomes).toEqual(['k:same'])
-    expect(engine.seen).toEqual([['busy'], ['same']])
-  })
-
-  it('during the computation do not stop later requests from joining it', async () => {
-    const { engine, batcher } = setUp({ identify: bySelf })
-    const controller = new AbortController()
-    const gone = watch(batcher.submit('k', ['same'], { signal: controller.signal }))
-    controller.abort()
-    const joined = watch(batcher.submit('k', ['same']))
-    await engine.finishAll()
-    expect(gone.outcomes).toEqual(['canceled'])
-    expect(joined.outcomes).toEqual(['k:same'])
-    expect(engine.seen).toEqual([['same']])
   })
 
   it('during the computation do not wedge the batcher', async () => {

@@ -1,19 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import { type BatchItem, FairQueue } from '../../src/batching/fair-queue.ts'
+import { FairQueue, type Item } from '../../src/batching/fair-queue.ts'
 
-type Item = BatchItem<string, string, string>
+interface TestJob {
+  key: string
+  inputs: string[]
+  submittedAt: number
+}
 
 /** Queues one request's inputs under a key. */
-function request(queue: FairQueue<string, string, string>, key: string, inputs: string[], now = 0) {
-  const lane = queue.lane(key)
-  return { lane, items: inputs.map((input) => lane.push(input, undefined, now)) }
+function request(queue: FairQueue<TestJob>, key: string, inputs: string[], submittedAt = 0): TestJob {
+  const job = { key, inputs, submittedAt }
+  queue.add(job)
+  return job
 }
 
 function newQueue() {
-  return new FairQueue<string, string, string>()
+  return new FairQueue<TestJob>()
 }
 
-const inputsOf = (items: Item[]): string[] => items.map(({ input }) => input)
+const inputsOf = (items: Item<TestJob>[]) => items.map(({ job, index }) => job.inputs[index])
 
 describe('FairQueue', () => {
   it('keeps the order of one request', () => {
@@ -80,20 +85,19 @@ describe('FairQueue', () => {
     expect(inputsOf(queue.take(4))).toEqual(['a'])
   })
 
-  it('passes over what does not fit, which keeps its place', () => {
+  it('passes over a job that does not fit, which keeps its turn', () => {
     const queue = newQueue()
-    request(queue, 'k', ['a1', 'a2'])
-    request(queue, 'k', ['b1'])
-    const fits = ({ input }: Item) => input !== 'a1'
-    expect(inputsOf(queue.take(2, { fits }))).toEqual(['a2', 'b1'])
-    expect(inputsOf(queue.take(2))).toEqual(['a1'])
+    const passedOver = request(queue, 'k', ['a1', 'a2'])
+    request(queue, 'k', ['b1', 'b2'])
+    expect(inputsOf(queue.take(1, { fits: (job) => job !== passedOver }))).toEqual(['b1'])
+    expect(inputsOf(queue.take(4))).toEqual(['a1', 'b2', 'a2'])
   })
 
   it('takes of the first key that has something that fits', () => {
     const queue = newQueue()
     request(queue, 'k', ['a'])
     request(queue, 'other', ['b'])
-    expect(inputsOf(queue.take(4, { fits: ({ input }) => input === 'b' }))).toEqual(['b'])
+    expect(inputsOf(queue.take(4, { fits: ({ inputs }) => inputs.includes('b') }))).toEqual(['b'])
     expect(queue.take(4, { fits: () => false })).toEqual([])
   })
 
@@ -122,70 +126,42 @@ describe('FairQueue', () => {
     ])
   })
 
-  describe('remove', () => {
-    it('takes an item out of the middle', () => {
-      const queue = newQueue()
-      const { items } = request(queue, 'k', ['a', 'b', 'c'])
-      expect(queue.remove(items[1] as Item)).toBe(true)
-      expect(queue.size).toBe(2)
-      expect(inputsOf(queue.take(4))).toEqual(['a', 'c'])
-    })
-
-    it('says so when the item does not wait any more', () => {
-      const queue = newQueue()
-      const { items } = request(queue, 'k', ['a'])
-      queue.take(1)
-      expect(queue.remove(items[0] as Item)).toBe(false)
-    })
-
-    it('leaves no turn to a request without items', () => {
-      const queue = newQueue()
-      const { items } = request(queue, 'k', ['a'])
-      request(queue, 'other', ['b'])
-      queue.remove(items[0] as Item)
-      expect([...queue.waiting().keys()]).toEqual(['other'])
-      expect(inputsOf(queue.take(4))).toEqual(['b'])
-    })
+  it('tells how many leave before the last input of a new request, which has its turn after all others', () => {
+    const queue = newQueue()
+    request(queue, 'k', ['a1', 'a2', 'a3', 'a4'])
+    request(queue, 'k', ['b1'])
+    expect([queue.ahead(1), queue.ahead(2), queue.ahead(9)]).toEqual([2, 3, 5])
   })
 
-  describe('an item that a second request joined', () => {
-    /** The last of a large request's items, also wanted by a small request. */
-    function shared() {
+  describe('remove', () => {
+    it('takes out what still waits of a job, and nothing of the others', () => {
       const queue = newQueue()
-      const large = request(queue, 'k', ['a1', 'a2', 'a3', 'a4', 'shared'])
-      const last = large.items[4] as Item
-      queue.lane('k').join(last)
-      return { queue, last }
-    }
-
-    it('leaves at the turn of whichever request is first', () => {
-      expect(inputsOf(shared().queue.take(2))).toEqual(['a1', 'shared'])
+      const leaves = request(queue, 'k', ['a1', 'a2', 'a3'])
+      request(queue, 'k', ['b1', 'b2'])
+      queue.take(2)
+      queue.remove(leaves)
+      expect(queue.size).toBe(1)
+      expect(inputsOf(queue.take(4))).toEqual(['b2'])
     })
 
-    it('is taken once', () => {
-      const { queue } = shared()
-      expect(inputsOf(queue.take(9))).toEqual(['a1', 'shared', 'a2', 'a3', 'a4'])
-      expect(queue.take(9)).toEqual([])
+    it('changes nothing when no input of the job waits any more', () => {
+      const queue = newQueue()
+      const job = request(queue, 'k', ['a'])
+      request(queue, 'k', ['b'])
+      queue.take(1)
+      queue.remove(job)
+      queue.remove(job)
+      expect(queue.size).toBe(1)
     })
 
-    it('has one place', () => {
-      const { queue } = shared()
-      expect(queue.size).toBe(5)
-      expect(queue.waiting().get('k')?.count).toBe(5)
-    })
-
-    it('is removed from both', () => {
-      const { queue, last } = shared()
-      expect(queue.remove(last)).toBe(true)
-      expect(inputsOf(queue.take(9))).toEqual(['a1', 'a2', 'a3', 'a4'])
-    })
-
-    it('is not queued again when it was taken already', () => {
-      const { queue, last } = shared()
-      queue.take(9)
-      queue.lane('k').join(last)
-      expect(queue.size).toBe(0)
-      expect(queue.take(9)).toEqual([])
+    it('leaves no turn to a job without inputs', () => {
+      const queue = newQueue()
+      const job = request(queue, 'k', ['a'])
+      request(queue, 'other', ['b'])
+      request(queue, 'empty', [])
+      queue.remove(job)
+      expect([...queue.waiting().keys()]).toEqual(['other'])
+      expect(inputsOf(queue.take(4))).toEqual(['b'])
     })
   })
 })

@@ -1,29 +1,62 @@
-import { Batcher, type BatcherOptions, type DispatchReason } from '../../src/batching/batcher.ts'
-import type { Clock } from '../../src/batching/clock.ts'
+import { Batcher, type BatcherOptions, type BatchEngine, type DispatchReason } from '../../src/batching/batcher.ts'
+import type { Place } from '../../src/batching/engine-schedule.ts'
 import type { Answer } from '../../src/batching/job.ts'
 import { ServeError } from '../../src/errors.ts'
 import { FakeClock, settle } from '../helpers/fake-clock.ts'
 
+/** The output for input `a` under key `k` is `k:a`. */
+export interface FakeOutput {
+  output: string
+}
+
 export interface FakeBatch {
   key: string
   inputs: string[]
-  resolve: (outputs: string[]) => void
+  resolve: (outputs: FakeOutput[]) => void
   reject: (error: unknown) => void
 }
 
-/** An engine whose batches end when the test says so. The output for input `a` under key `k` is `k:a`. */
-export class FakeEngine {
+export interface FakeEngineOptions {
+  /** Batches that it computes side by side. */
+  capacity?: () => number
+  /** Items that must wait for a batch to go ahead; without it none does. */
+  aheadFrom?: number
+  /** Engines that may end at the same moment. */
+  count?: number
+}
+
+/** An engine whose batches end when the test says so. */
+export class FakeEngine implements BatchEngine<string, string, FakeOutput> {
+  readonly count: number
   /** Every batch it was given, in order. */
   readonly batches: FakeBatch[] = []
   /** Those of them that have not ended. */
   readonly running: FakeBatch[] = []
+  readonly #capacity: () => number
+  readonly #aheadFrom: number
 
-  readonly run = (key: string, inputs: string[]): Promise<string[]> =>
-    new Promise((resolve, reject) => {
+  constructor({ capacity = () => 1, aheadFrom = Number.POSITIVE_INFINITY, count = 1 }: FakeEngineOptions = {}) {
+    this.#capacity = capacity
+    this.#aheadFrom = aheadFrom
+    this.count = count
+  }
+
+  get ready(): number {
+    return this.#capacity()
+  }
+
+  offer(waiting: number): Place | undefined {
+    if (this.running.length < this.ready) return 'compute'
+    return this.running.length < 2 * this.ready && waiting >= this.#aheadFrom ? 'ahead' : undefined
+  }
+
+  run(key: string, inputs: string[]): Promise<FakeOutput[]> {
+    return new Promise((resolve, reject) => {
       const batch = { key, inputs, resolve, reject }
       this.batches.push(batch)
       this.running.push(batch)
     })
+  }
 
   /** The inputs of every batch, in order. */
   get seen(): string[][] {
@@ -33,13 +66,13 @@ export class FakeEngine {
   /** Ends the batch that has run for the longest, with the right outputs. */
   async finish(): Promise<void> {
     const { key, inputs, resolve } = this.#next()
-    resolve(inputs.map((input) => `${key}:${input}`))
+    resolve(inputs.map((input) => ({ output: `${key}:${input}` })))
     await settle()
   }
 
   /** Ends the batch that has run for the longest, with these outputs. */
   async finishWith(outputs: string[]): Promise<void> {
-    this.#next().resolve(outputs)
+    this.#next().resolve(outputs.map((output) => ({ output })))
     await settle()
   }
 
@@ -84,19 +117,21 @@ export interface ObservedBatch {
   reason: DispatchReason
 }
 
-type Options = Partial<BatcherOptions<string, string, string>> & { clock?: Clock }
+type Options = Partial<BatcherOptions<string>> & FakeEngineOptions
 
-/** A batcher on a fake engine: batches of up to 4, no hold, one batch at a time, no coalescing unless asked for. */
-export function setUp(options: Options = {}) {
+/** A batcher on a fake engine: batches of up to 4, no hold, one batch at a time. */
+export function setUp({ capacity, aheadFrom, count, ...options }: Options = {}) {
   const clock = new StallingClock()
-  const engine = new FakeEngine()
+  const engine = new FakeEngine({
+    ...(capacity && { capacity }),
+    ...(aheadFrom && { aheadFrom }),
+    ...(count && { count }),
+  })
   const observed: ObservedBatch[] = []
-  const batcher = new Batcher<string, string, string>({
+  const batcher = new Batcher(engine, {
     maxBatchSize: 4,
     batchTimeoutMs: 0,
     maxQueueSize: 100,
-    capacity: () => 1,
-    run: engine.run,
     clock,
     onBatch: (batch) => observed.push(batch),
     ...options,
@@ -106,13 +141,13 @@ export function setUp(options: Options = {}) {
 
 /** What became of a submission so far; all undefined while it waits. */
 export interface Watched {
-  answers: (Answer<string> | ServeError)[] | undefined
+  answers: (Answer<FakeOutput> | ServeError)[] | undefined
   /** Each item's output, or the code of its failure. */
   outcomes: string[] | undefined
   refusal: ServeError | undefined
 }
 
-export function watch(submission: Promise<(Answer<string> | ServeError)[]>): Watched {
+export function watch(submission: Promise<(Answer<FakeOutput> | ServeError)[]>): Watched {
   const watched: Watched = { answers: undefined, outcomes: undefined, refusal: undefined }
   submission.then(
     (answers) => {
@@ -125,9 +160,6 @@ export function watch(submission: Promise<(Answer<string> | ServeError)[]>): Wat
   )
   return watched
 }
-
-/** For the batcher's `identify`: an input is its own identity. */
-export const bySelf = (input: string): string => input
 
 /** As many inputs, named by a prefix: a0, a1, ... */
 export const many = (prefix: string, count: number): string[] =>

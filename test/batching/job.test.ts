@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { type Answer, Job, type SubmitOptions } from '../../src/batching/job.ts'
+import { type Answer, Job, type JobOptions } from '../../src/batching/job.ts'
 import { ServeError } from '../../src/errors.ts'
 import { FakeClock, settle } from '../helpers/fake-clock.ts'
-import { watch } from './fake-engine.ts'
+import { type FakeOutput, many, watch } from './fake-engine.ts'
 
-const answer = (output: string): Answer<string> => ({ output, queueMs: 0, computeMs: 0, batchSize: 1 })
+const answer = (output: string): Answer<FakeOutput> => ({ output, queueMs: 0, computeMs: 0, batchSize: 1 })
 
-function newJob(items: number, options: SubmitOptions = {}) {
+type TestJob = Job<string, string, FakeOutput>
+
+function newJob(items: number, options: Partial<JobOptions<string, string>> = {}) {
   const clock = new FakeClock()
-  const job = new Job<string>(items, options, clock)
+  const job = new Job<string, string, FakeOutput>({ key: 'k', inputs: many('input', items), clock, ...options })
   return { clock, job, result: watch(job.settled) }
 }
 
@@ -51,8 +53,7 @@ describe('Job', () => {
   it('gives up the items still missing when its deadline passes', async () => {
     const clock = new FakeClock()
     await clock.advance(30)
-    const job = new Job<string>(3, { deadline: 50 }, clock)
-    const result = watch(job.settled)
+    const { job, result } = newJob(3, { deadline: 50, clock })
     job.settle(1, answer('b'))
     await clock.advance(19)
     expect(result.outcomes).toBeUndefined()
@@ -89,9 +90,8 @@ describe('Job', () => {
 
   it('says that it gave up, once, after its items have their answers', async () => {
     const controller = new AbortController()
-    const { clock, job } = newJob(1, { deadline: 50, signal: controller.signal })
     let calls = 0
-    job.onAbandon(() => calls++)
+    const { clock, job } = newJob(1, { deadline: 50, signal: controller.signal, onGiveUp: () => calls++ })
     controller.abort()
     await clock.advance(100)
     job.expireAt(100)
@@ -100,9 +100,9 @@ describe('Job', () => {
 
   it('does not give up once everything is answered', async () => {
     const controller = new AbortController()
-    const { clock, job, result } = newJob(1, { deadline: 50, signal: controller.signal })
     let calls = 0
-    job.onAbandon(() => calls++)
+    const options = { deadline: 50, signal: controller.signal, onGiveUp: () => calls++ }
+    const { clock, job, result } = newJob(1, options)
     job.settle(0, answer('a'))
     controller.abort()
     job.expireAt(100)
@@ -112,8 +112,8 @@ describe('Job', () => {
   })
 
   it.each([
-    ['everything is answered', (job: Job<string>) => job.settle(0, answer('a'))],
-    ['it gave up', (job: Job<string>) => job.expireAt(50)],
+    ['everything is answered', (job: TestJob) => job.settle(0, answer('a'))],
+    ['it gave up', (job: TestJob) => job.expireAt(50)],
   ])('leaves no timer behind when %s', (_, end) => {
     const { clock, job } = newJob(1, { deadline: 50 })
     expect(clock.pending).toBe(1)
@@ -149,6 +149,6 @@ describe('Job', () => {
   it('knows when it was submitted', async () => {
     const clock = new FakeClock()
     await clock.advance(7)
-    expect(new Job<string>(1, {}, clock).submittedAt).toBe(7)
+    expect(newJob(1, { clock }).job.submittedAt).toBe(7)
   })
 })
