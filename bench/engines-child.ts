@@ -23,7 +23,7 @@ async function open({ engine, options, entry }: EngineJob): Promise<(i: Float32A
   if (engine === 'eager') return openEager(loadGraph(entry), options.tensorflowDir)
   const opened = await openEngine(engine, options)
   const graph = await opened.engine.compile(loadGraph(entry), loadExtras(entry))
-  return (input, batchSize) => graph.run(input, batchSize)
+  return (input, batchSize) => graph.run({ input, batchSize })
 }
 
 /** Of each run, until `seconds` have passed. */

@@ -26,7 +26,7 @@ async function imagesPerSecond(graph: CompiledGraph, input: Float32Array, batchS
   const start = performance.now()
   let [images, elapsedS] = [0, 0]
   while (elapsedS < forS) {
-    await graph.run(input, batchSize)
+    await graph.run({ input, batchSize })
     images += batchSize
     elapsedS = (performance.now() - start) / 1000
   }

@@ -12,7 +12,7 @@ answerJob<RawEngineJob, RawThroughput | { refused: string }>(async (job) => {
   const measured: RawThroughput = { precision: graph.precision, sizes: [] }
   for (const batchSize of batchSizes) {
     const input = randomTensor(entry.manifest.input, batchSize, seededRandom(batchSize))
-    const run = (): Promise<unknown> => graph.run(input, batchSize)
+    const run = (): Promise<unknown> => graph.run({ input, batchSize })
     await runsPerSecond(run, timing.warmupS)
     const imagesPerS: number[] = []
     for (let i = 0; i < timing.windows; i++) imagesPerS.push(batchSize * (await runsPerSecond(run, timing.windowS)))

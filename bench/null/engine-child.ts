@@ -13,7 +13,7 @@ const rows = new Map<string, Outputs>()
 const sizes = new Map<string, { logits: number; embedding: number }>()
 
 function open(): OpenedInfo {
-  return { engine: 'onnx', details: { library: 'none: answers at once' }, passedOver: [] }
+  return { engine: 'onnx', details: { library: 'none: answers at once' }, takesAllThreads: true, passedOver: [] }
 }
 
 function load({ key, entry }: Params<'load'>): LoadedInfo {

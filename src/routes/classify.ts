@@ -12,11 +12,11 @@ export function classify(services: Services): FastifyPluginAsyncTypebox {
     app.post('/classify', { schema: inferenceSchema('classify', 'Classify pictures') }, async (request, reply) => {
       const query = parseQuery(request.query, ['top', 'logits', 'embedding'])
       const inference = await infer(request, reply, services, query)
-      const { model, outcomes } = inference
+      const { model, predictions } = inference
       const { name, version, labels } = model.manifest
       const body = {
         model: { name, version },
-        results: results(outcomes, (prediction) => {
+        results: results(predictions, (prediction) => {
           const parts = vectors(prediction, model, query)
           const [likeliest] = parts.top ?? topClasses(prediction.logits, labels, 1)
           return { ...likeliest, ...parts }

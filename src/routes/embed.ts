@@ -19,14 +19,14 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
         throw new ServeError('invalid_parameter', 'a binary answer has no place for errors: leave partial out')
       }
       const inference = await infer(request, reply, services, query)
-      const { model, outcomes } = inference
+      const { model, predictions } = inference
       const { name, version, architecture } = model.manifest
       const body = binary
-        ? Buffer.concat(results(outcomes, (prediction) => bytesOf(embeddingOf(prediction, query))) as Buffer[])
+        ? Buffer.concat(results(predictions, (prediction) => bytesOf(embeddingOf(prediction, query))) as Buffer[])
         : {
             model: { name, version },
             dimensions: architecture.embeddingSize,
-            results: results(outcomes, (prediction) => vectors(prediction, model, query)),
+            results: results(predictions, (prediction) => vectors(prediction, model, query)),
           }
       setServerTiming(request, reply, services, inference)
       if (binary) reply.type(BINARY)

@@ -12,10 +12,12 @@ import type { Services, StageTimings } from './services.ts'
 export interface Inference {
   model: Model
   /** One per input, in their order. A ServeError only where `partial` was asked for. */
-  outcomes: (Prediction | ServeError)[]
+  predictions: (Prediction | ServeError)[]
   timings: StageTimings
   /** The largest batch that held one of the inputs. */
   batchSize: number
+  /** Whether all of them came from the cache. */
+  cached: boolean
 }
 
 export interface InferOptions {
@@ -48,44 +50,57 @@ export async function infer(
   const refused = services.refusal(raw.length, deadline)
   if (refused) throw refused
   const decodeStart = clock.now()
-  const inputs = await Promise.all(raw.map((input) => decode(input, model.manifest.input, services)))
+  const predictions = new Array<Prediction | ServeError>(raw.length)
+  const decoded: { index: number; input: Float32Array }[] = []
+  await Promise.all(
+    raw.map(async (input, index) => {
+      try {
+        decoded.push({ index, input: await decode(input, model.manifest.input, services) })
+      } catch (error) {
+        if (!isInputsOwn(error)) throw error
+        predictions[index] = error
+      }
+    }),
+  )
   const decodeMs = clock.now() - decodeStart
-  if (!options.partial) throwFirstError(inputs)
+  if (!options.partial) throwFirstError(predictions)
   assertInTime(services, deadline)
 
-  const valid = inputs.filter((input) => input instanceof Float32Array)
-  const predicted = valid.length > 0 ? await model.predict(valid, { deadline, signal: clientSignal(reply) }) : []
-  const shared = predicted.find((outcome) => outcome instanceof ServeError && WHOLE_REQUEST.has(outcome.code))
-  if (shared instanceof ServeError) throw shared
-  let next = 0
-  const outcomes = inputs.map((input) =>
-    input instanceof ServeError ? input : (predicted[next++] as Prediction | ServeError),
-  )
-  if (!options.partial) throwFirstError(outcomes)
+  if (decoded.length > 0) {
+    const inputs = decoded.map(({ input }) => input)
+    const answers = await model.predict(inputs, { deadline, signal: clientSignal(reply) })
+    for (const [i, { index }] of decoded.entries()) {
+      const answer = answers[i] as Prediction | ServeError
+      if (answer instanceof ServeError && !isInputsOwn(answer)) throw answer
+      predictions[index] = answer
+    }
+    if (!options.partial) throwFirstError(predictions)
+  }
 
-  const predictions = outcomes.filter((outcome): outcome is Prediction => !(outcome instanceof ServeError))
+  const succeeded = predictions.filter((prediction): prediction is Prediction => !(prediction instanceof ServeError))
   const longest = (of: (prediction: Prediction) => number): number =>
-    predictions.reduce((max, p) => Math.max(max, of(p)), 0)
+    succeeded.reduce((max, prediction) => Math.max(max, of(prediction)), 0)
   const timings = { decodeMs, queueMs: longest((p) => p.queueMs), computeMs: longest((p) => p.computeMs) }
   services.observeStages(timings)
-  return { model, outcomes, timings, batchSize: longest((p) => p.batchSize) }
+  const cached = succeeded.length > 0 && succeeded.every((prediction) => prediction.cached)
+  return { model, predictions, timings, batchSize: longest((p) => p.batchSize), cached }
 }
 
-/** A failure is the input's own outcome, so that the others go on. */
-async function decode(input: RawInput, spec: InputSpec, { images }: Services): Promise<Float32Array | ServeError> {
-  try {
-    if ('image' in input) return await images.decode(input.image, spec)
-    if ('tensor' in input) return readJsonTensor(input.tensor, spec.height, spec.width)
-    return readBinaryTensor(input.values)
-  } catch (error) {
-    if (error instanceof ServeError && !WHOLE_REQUEST.has(error.code)) return error
-    throw error
+async function decode(input: RawInput, spec: InputSpec, { images }: Services): Promise<Float32Array> {
+  if ('image' in input) return images.decode(input.image, spec)
+  if ('tensor' in input) return readJsonTensor(input.tensor, spec.height, spec.width)
+  return readBinaryTensor(input.values)
+}
+
+/** Whether one input failed, so that the others can go on. */
+function isInputsOwn(error: unknown): error is ServeError {
+  return error instanceof ServeError && !WHOLE_REQUEST.has(error.code)
+}
+
+function throwFirstError(predictions: (Prediction | ServeError)[]): void {
+  for (const [index, prediction] of predictions.entries()) {
+    if (prediction instanceof ServeError) throw prediction.atIndex(index)
   }
-}
-
-function throwFirstError(outcomes: unknown[]): void {
-  const index = outcomes.findIndex((outcome) => outcome instanceof ServeError)
-  if (index >= 0) throw (outcomes[index] as ServeError).atIndex(index)
 }
 
 function assertInTime({ clock }: Services, deadline: number): void {

@@ -9,7 +9,7 @@ export interface ScoredClass {
   probability: number
 }
 
-export interface ItemError {
+interface ItemError {
   error: { code: string; detail: string }
 }
 
@@ -63,14 +63,14 @@ function softmax(logits: Float32Array): Float64Array {
   return powers.map((power) => power / sum)
 }
 
-export function itemError(error: ServeError): ItemError {
-  return { error: { code: error.code, detail: error.message } }
-}
-
 /** `results` for any route: each prediction by `make`, each failed input as its error. */
 export function results<T>(
-  outcomes: (Prediction | ServeError)[],
+  predictions: (Prediction | ServeError)[],
   make: (prediction: Prediction) => T,
 ): (T | ItemError)[] {
-  return outcomes.map((outcome) => (outcome instanceof ServeError ? itemError(outcome) : make(outcome)))
+  return predictions.map((prediction) =>
+    prediction instanceof ServeError
+      ? { error: { code: prediction.code, detail: prediction.message } }
+      : make(prediction),
+  )
 }

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Inference } from './infer.ts'
 import type { Services } from './services.ts'
 
-/** Where the request's time went, in milliseconds, and the size of the batch it travelled in (W3C Server Timing). */
+/** Where the request's time went, in milliseconds, and the size of the batch it travelled in, or that it needed none (W3C Server Timing). */
 export function setServerTiming(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -17,5 +17,6 @@ export function setServerTiming(
     total: services.clock.now() - request.arrivedAt,
   }
   const metrics = Object.entries(stages).map(([name, ms]) => `${name};dur=${ms.toFixed(2)}`)
-  reply.header('server-timing', [...metrics, `batch;desc="${inference.batchSize}"`].join(', '))
+  metrics.push(inference.cached ? 'cache;desc=hit' : `batch;desc="${inference.batchSize}"`)
+  reply.header('server-timing', metrics.join(', '))
 }

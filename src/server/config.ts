@@ -152,6 +152,16 @@ export const OPTIONS = {
     1,
     1_000_000,
   ),
+  CACHE_MB: count(
+    {
+      default: 0,
+      unit: 'MB',
+      effect:
+        'Memory for answers to inputs seen before; equal inputs at the same time are then computed once. 0 computes every input.',
+    },
+    0,
+    1_000_000,
+  ),
   OVERLOAD_STATUS: choice(['503', '429'], {
     default: '503',
     unit: 'HTTP status',

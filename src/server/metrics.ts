@@ -27,6 +27,8 @@ export class Metrics {
   readonly #refusals: Counter<'reason'>
   readonly #stages: Record<'request' | 'decode' | 'queue' | 'compute', Histogram>
   readonly #batchSize: Histogram
+  readonly #cacheHits: Counter
+  readonly #cacheMisses: Counter
   readonly #batches: Counter<'engine' | 'reason'>
 
   constructor(sources: Sources) {
@@ -70,6 +72,16 @@ export class Metrics {
       labelNames: ['engine', 'reason'],
       registers,
     })
+    this.#cacheHits = new Counter({
+      name: 'resnet_cache_hits_total',
+      help: 'Inputs answered from the cache, or by a computation that was under way for an equal input.',
+      registers,
+    })
+    this.#cacheMisses = new Counter({
+      name: 'resnet_cache_misses_total',
+      help: 'Inputs that the cache had no answer to; 0 where there is no cache (CACHE_MB).',
+      registers,
+    })
     this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', sources.queueDepth)
     this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', sources.engineRestarts)
     this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(sources.engineReady()))
@@ -103,6 +115,11 @@ export class Metrics {
   observeBatch(engine: string, size: number, reason: string): void {
     this.#batchSize.observe(size)
     this.#batches.inc({ engine, reason })
+  }
+
+  observeCache(hits: number, misses: number): void {
+    this.#cacheHits.inc(hits)
+    this.#cacheMisses.inc(misses)
   }
 
   async expose(): Promise<{ contentType: string; text: string }> {

@@ -1,8 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Clock, systemClock } from '../batching/clock.ts'
-import { BatchedModel, createModelBatcher } from '../model/batched-model.ts'
-import { EngineModel } from '../model/engine-model.ts'
+import { CachedModel, PredictionCache } from '../model/cached-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
 import { engineEnvironment } from '../model/engines/engine-environment.ts'
 import { EnginePool } from '../model/engines/engine-pool.ts'
@@ -11,6 +10,7 @@ import { GpuMonitor } from '../model/engines/gpu-monitor.ts'
 import { ImageDecoder } from '../model/input/image-decoder.ts'
 import { ModelCatalog } from '../model/model-catalog.ts'
 import { readRepository } from '../model/repository.ts'
+import { createModelBatcher, ServedModel } from '../model/served-model.ts'
 import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import { type Config, childEnvironment } from './config.ts'
@@ -78,22 +78,20 @@ export async function createServing(
     allowedBatchSizes: config.ALLOWED_BATCH_SIZES,
     clock,
     log: (level, message) => logger[level]({ component: 'engine' }, message),
-    onCapacityChange: () => batcher.wake(),
+    maxBatchSize: config.MAX_BATCH_SIZE,
+    onOfferChange: () => batcher.wake(),
     onFatal,
     ...(engineEntry ? { entry: engineEntry } : {}),
   })
-  const batcher = createModelBatcher({
+  const batcher = createModelBatcher(engine, {
     maxBatchSize: config.MAX_BATCH_SIZE,
     batchTimeoutMs: config.BATCH_TIMEOUT_MS,
     maxQueueSize: config.MAX_QUEUE_SIZE,
-    capacity: () => engine.capacity,
-    engines: () => engine.members.length,
-    sendAhead: true,
     clock,
     onBatch: ({ size, reason, computeMs }) => {
       metrics.observeBatch(engine.info?.engine ?? 'none', size, reason)
       // Of several processes each is its part of the engine.
-      loadReport.countBatch(computeMs / Math.max(1, engine.capacity))
+      loadReport.countBatch(computeMs / Math.max(1, engine.ready))
     },
   })
   const images = new ImageDecoder({
@@ -117,6 +115,15 @@ export async function createServing(
     gpus: () => gpus.facts,
   })
   const models = new ModelCatalog(config.DEFAULT_MODEL)
+  const cache =
+    config.CACHE_MB > 0
+      ? new PredictionCache({
+          maxBytes: config.CACHE_MB * 2 ** 20,
+          maxWaiting: config.MAX_QUEUE_SIZE,
+          clock,
+          onLookup: (hits, misses) => metrics.observeCache(hits, misses),
+        })
+      : undefined
 
   const readiness = (): Readiness => {
     if (phase !== 'serving') return phase
@@ -176,7 +183,8 @@ export async function createServing(
         const key = `${name}/${version}`
         const loaded = await engine.load(key, entry)
         const { parameters, loadMs, precision, precisionReason } = loaded
-        models.add(new BatchedModel(new EngineModel(engine, key, entry.manifest, loaded, clock), batcher))
+        const model = new ServedModel(key, entry.manifest, loaded, batcher)
+        models.add(cache ? new CachedModel(model, cache) : model)
         logger.info(
           {
             model: name,

@@ -109,7 +109,6 @@ describe('nothing is refused for its deadline', () => {
     batcher.submit('k', many('a', 90))
     expect(batcher.refusal(1)).toBeUndefined()
   })
-
 })
 
 describe('an engine ten times overloaded', () => {

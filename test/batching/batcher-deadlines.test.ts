@@ -149,5 +149,4 @@ describe('deadlines', () => {
     await clock.advance(20)
     expect(result.outcomes).toEqual(['k:a', 'deadline_exceeded'])
   })
-
 })

@@ -123,5 +123,4 @@ describe('fairness', () => {
     await engine.finish()
     expect(engine.seen.slice(1, 3).map((inputs) => inputs.map((input) => input[0]).join(''))).toEqual(['abab', 'abab'])
   })
-
 })

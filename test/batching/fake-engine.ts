@@ -1,4 +1,4 @@
-import { Batcher, type BatcherOptions, type BatchEngine, type DispatchReason } from '../../src/batching/batcher.ts'
+import { type BatchEngine, Batcher, type BatcherOptions, type DispatchReason } from '../../src/batching/batcher.ts'
 import type { Place } from '../../src/batching/engine-schedule.ts'
 import type { Answer } from '../../src/batching/job.ts'
 import { ServeError } from '../../src/errors.ts'

@@ -43,7 +43,12 @@ export async function build(options: BuildOptions = {}) {
     readiness: () => 'ready',
     started: async () => {},
     refusal: () => undefined,
-    engine: () => ({ engine: 'onnx', details: { version: '0' }, passedOver: [{ engine: 'cuda', reason: 'no GPU' }] }),
+    engine: () => ({
+      engine: 'onnx',
+      details: { version: '0' },
+      takesAllThreads: true,
+      passedOver: [{ engine: 'cuda', reason: 'no GPU' }],
+    }),
     gpus: () => [],
     observeStages: (timings) => metrics.observeStages(timings),
     metrics: () => metrics.expose(),

@@ -49,7 +49,7 @@ describe.each(engines)('$name against PyTorch', (engine) => {
     const fixture = readParityFixture(name)
     const graph = await engine.compile(loadGraph(fixture.entry))
     try {
-      const batch = differences(fixture, await graph.run(fixture.input, FIXTURE_BATCH))
+      const batch = differences(fixture, await graph.run({ input: fixture.input, batchSize: FIXTURE_BATCH }))
       const single = differences(fixture, await runSingly(graph, fixture))
       measured.push({ model: name, engine: engine.name, ...columns('batch', batch), ...columns('single', single) })
       for (const difference of [batch.logits, batch.embedding, single.logits, single.embedding]) {
@@ -63,7 +63,10 @@ describe.each(engines)('$name against PyTorch', (engine) => {
   it('gives the same answers to a batch that is padded up', async () => {
     const fixture = readParityFixture(parityNames[0] ?? '')
     const graph = padToSizes(await engine.compile(loadGraph(fixture.entry)), [1, 4, 8])
-    const { logits, embedding } = differences(fixture, await graph.run(fixture.input, FIXTURE_BATCH))
+    const { logits, embedding } = differences(
+      fixture,
+      await graph.run({ input: fixture.input, batchSize: FIXTURE_BATCH }),
+    )
     await graph.dispose()
     expect(logits).toBeLessThanOrEqual(TOLERANCE)
     expect(embedding).toBeLessThanOrEqual(TOLERANCE)
@@ -76,7 +79,7 @@ describe.each(engines.filter(({ name }) => name === 'cuda' || name === 'tensorfl
     const options = { threads: 1, precision: 'fp16', tensorflowDir: TENSORFLOW_DIR } as const
     const graph = await (await openEngine(name, options)).engine.compile(loadGraph(fixture.entry))
     try {
-      const { embedding } = await graph.run(fixture.input, FIXTURE_BATCH)
+      const { embedding } = await graph.run({ input: fixture.input, batchSize: FIXTURE_BATCH })
       for (let i = 0; i < FIXTURE_BATCH; i++) {
         const similarity = cosine(rowOf(embedding, i), rowOf(fixture.expected.embedding, i))
         measuredHalf.push({ model, engine: name, item: i, 'cosine to fp32': similarity })
@@ -99,7 +102,8 @@ afterAll(() => {
 async function runSingly(graph: CompiledGraph, { input }: ParityFixture): Promise<Outputs> {
   const rows: Outputs[] = []
   // Copied, since an engine may keep what it was given and answer with memory that it uses again.
-  for (let i = 0; i < FIXTURE_BATCH; i++) rows.push(structuredClone(await graph.run(rowOf(input, i).slice(), 1)))
+  for (let i = 0; i < FIXTURE_BATCH; i++)
+    rows.push(structuredClone(await graph.run({ input: rowOf(input, i).slice(), batchSize: 1 })))
   return {
     logits: Float32Array.from(rows.flatMap(({ logits }) => [...logits])),
     embedding: Float32Array.from(rows.flatMap(({ embedding }) => [...embedding])),

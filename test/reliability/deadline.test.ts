@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { BatchedModel, createModelBatcher } from '../../src/model/batched-model.ts'
+import type { Batch, Outputs } from '../../src/model/engines/engine.ts'
 import { ModelCatalog } from '../../src/model/model-catalog.ts'
+import { createModelBatcher, ServedModel } from '../../src/model/served-model.ts'
 import { build } from '../helpers/build.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
-import { answer, FakeModel } from '../helpers/fake-model.ts'
+import { fakeManifest } from '../helpers/fake-model.ts'
 import { floats } from '../helpers/pictures.ts'
 
 const BATCH_MS = 200
@@ -12,20 +13,29 @@ const BATCH_SIZE = 8
 /** The whole way from HTTP to an engine whose batches take 200 ms of a clock that the test moves. */
 async function setUp() {
   const clock = new FakeClock()
-  const engine = new FakeModel()
-  engine.respond = (inputs) =>
-    new Promise((resolve) => {
-      clock.after(BATCH_MS, () => resolve(inputs.map(answer)))
-    })
-  const batcher = createModelBatcher({
+  /** The first number of every input that was computed. */
+  const computed: number[] = []
+  let running = 0
+  const engine = {
+    count: 1,
+    ready: 1,
+    offer: () => (running === 0 ? ('compute' as const) : undefined),
+    async run(_key: string, { input, batchSize }: Batch): Promise<Outputs> {
+      for (let i = 0; i < batchSize; i++) computed.push(input[(i * input.length) / batchSize] as number)
+      running++
+      await new Promise<void>((done) => clock.after(BATCH_MS, done))
+      running--
+      return { logits: new Float32Array(3 * batchSize), embedding: new Float32Array(4 * batchSize) }
+    },
+  }
+  const batcher = createModelBatcher(engine, {
     maxBatchSize: BATCH_SIZE,
     batchTimeoutMs: 0,
     maxQueueSize: 100,
-    capacity: () => 1,
     clock,
   })
   const models = new ModelCatalog()
-  models.add(new BatchedModel(engine, batcher))
+  models.add(new ServedModel('fake/1', fakeManifest(), { precision: 'fp32', precisionReason: undefined }, batcher))
   const { app } = await build({
     services: { clock, models, refusal: (inputs, deadline) => batcher.refusal(inputs, deadline) },
   })
@@ -44,7 +54,7 @@ async function setUp() {
       answered = true
     })
     const accepted = ++sends
-    while (!answered && batcher.queueDepth + engine.calls.length < accepted) {
+    while (!answered && batcher.queueDepth + computed.length < accepted) {
       await new Promise((resolve) => setImmediate(resolve))
     }
     return { sent }
@@ -55,7 +65,6 @@ async function setUp() {
     await clock.advance(ms)
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
   }
-  const computed = (): number[] => engine.calls.flatMap(({ inputs }) => inputs.map((input) => input[0] as number))
   return { send, pass, computed }
 }
 
@@ -70,7 +79,7 @@ describe('a deadline of 20 ms behind a batch of 200 ms', () => {
     await pass(BATCH_MS)
     expect((await slow.sent).statusCode).toBe(200)
     await pass(10 * BATCH_MS)
-    expect(computed()).toEqual([1])
+    expect(computed).toEqual([1])
   })
 
   it('is answered so, too, when it is known how long a batch takes; what would wait for a later one is refused', async () => {
@@ -86,6 +95,6 @@ describe('a deadline of 20 ms behind a batch of 200 ms', () => {
     for (const { sent } of next) expect((await sent).statusCode).toBe(504)
     await pass(BATCH_MS)
     await slow.sent
-    expect(computed()).toEqual([1, 2])
+    expect(computed).toEqual([1, 2])
   })
 })

@@ -24,14 +24,15 @@ const graphs = new Map<string, CompiledGraph>()
 async function open({ choice, options }: Params<'open'>): Promise<OpenedInfo> {
   const opened = await openEngine(choice, options)
   engine = opened.engine
-  return { engine: engine.name, details: engine.details, passedOver: opened.passedOver }
+  const { name, details, takesAllThreads } = engine
+  return { engine: name, details, takesAllThreads, passedOver: opened.passedOver }
 }
 
-async function load({ key, entry, allowedBatchSizes, share }: Params<'load'>): Promise<LoadedInfo> {
+async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<LoadedInfo> {
   if (engine === undefined) throw new Error('load before open')
   const start = performance.now()
   const graph = loadGraph(entry)
-  const compiled = await engine.compile(graph, { ...loadExtras(entry), share })
+  const compiled = await engine.compile(graph, loadExtras(entry))
   const bounded = boundByMemory(compiled, (size) =>
     send({ warning: `${key}: the device is out of memory; from here on batches are run ${size} at a time` }),
   )
@@ -39,8 +40,8 @@ async function load({ key, entry, allowedBatchSizes, share }: Params<'load'>): P
   // The first run of a shape allocates, and on CUDA chooses algorithms: nobody's request should pay for that.
   const itemLength = graph.input.shape.reduce((product, size) => product * size, 1)
   for (const batchSize of engine.fixedBatchSizes ? allowedBatchSizes : [1]) {
-    for (const shared of share ? [true, false] : [false]) {
-      await padded.run(new Float32Array(itemLength * batchSize), batchSize, shared)
+    for (const threads of engine.takesAllThreads ? (['share', 'all'] as const) : (['all'] as const)) {
+      await padded.run({ input: new Float32Array(itemLength * batchSize), batchSize, threads })
       // Native calls block the event loop: without a turn of it, no pulse would leave until the last size has been run.
       await immediate()
     }
@@ -58,10 +59,10 @@ async function unload({ key }: Params<'unload'>): Promise<null> {
   return null
 }
 
-async function run({ key, input, batchSize, shared }: Params<'run'>): Promise<Result<'run'>> {
+async function run({ key, ...batch }: Params<'run'>): Promise<Result<'run'>> {
   const graph = graphs.get(key)
   if (graph === undefined) throw new Error(`no model ${key} is loaded`)
-  return await graph.run(input, batchSize, shared)
+  return await graph.run(batch)
 }
 
 function handle(request: Request): Promise<Result<Request['method']>> {

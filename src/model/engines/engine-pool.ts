@@ -1,5 +1,6 @@
+import type { Place } from '../../batching/engine-schedule.ts'
 import type { RepositoryEntry } from '../repository.ts'
-import type { EngineName, Outputs } from './engine.ts'
+import type { Batch, EngineName, Outputs } from './engine.ts'
 import { EngineProcess, type EngineProcessOptions, type EngineState } from './engine-process.ts'
 import type { LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
 
@@ -8,15 +9,14 @@ export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'onStateCh
   devices: string[]
   /** Processes that share the CPU's threads, each with a batch of its own. Native TensorFlow has one whatever it says. */
   processes: number
-  /** Called when `capacity` may have changed. */
-  onCapacityChange: () => void
+  /** Inputs of one batch at the most. */
+  maxBatchSize: number
+  /** Called when what is offered may have changed, other than by a batch's start or end. */
+  onOfferChange: () => void
 }
 
 /** How a member's state reads for the whole, the best first. */
 const BEST_FIRST: EngineState[] = ['ready', 'starting', 'restarting', 'stopped', 'failed']
-
-/** Engines of which the first process can spread a batch over all threads. */
-const SPREADS_BATCHES = new Set<EngineName | undefined>(['onnx'])
 
 /**
  * The engine as one, however many processes it has: one per GPU, or a few that share the CPU. Each is kept alive on its
@@ -39,16 +39,20 @@ export class EnginePool {
     return BEST_FIRST.find((state) => states.has(state)) ?? 'stopped'
   }
 
-  /**
-   * Batches that are worth computing at once, now: one per process that is ready. Where the first can take all threads, the
-   * others count only while they are busy: a batch on all threads has its answers sooner than two side by side, so
-   * another process is for when more waits than that (`sendAhead`).
-   */
-  get capacity(): number {
-    const [first, ...others] = this.#ready
-    if (first === undefined) return 0
-    if (!SPREADS_BATCHES.has(this.#engine)) return 1 + others.length
-    return 1 + others.filter(({ running }) => running > 0).length
+  /** Processes, those that are restarting included. */
+  get count(): number {
+    return this.#members.length
+  }
+
+  /** Processes that compute. */
+  get ready(): number {
+    return this.#ready.length
+  }
+
+  /** Where a batch may go now, while `waiting` inputs wait in all; see `offer`. */
+  offer(waiting: number): Place | undefined {
+    const takesAllThreads = this.#members[0]?.process.info?.takesAllThreads ?? false
+    return offer(this.#ready, waiting, { takesAllThreads, maxBatchSize: this.#options.maxBatchSize })
   }
 
   /** What runs, and what was passed over; undefined before the first start has succeeded. */
@@ -89,11 +93,7 @@ export class EnginePool {
 
   /** Loads and warms up a model everywhere, now and after every restart. Rejects with the reason when it cannot be loaded. */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
-    const count = this.#members.length
-    const shares = count > 1 && this.#engine !== 'cuda'
-    const [loaded] = await Promise.all(
-      this.#members.map(({ process }, index) => process.load(key, entry, shares ? { index, count } : undefined)),
-    )
+    const [loaded] = await Promise.all(this.#members.map(({ process }) => process.load(key, entry)))
     if (loaded === undefined) throw new Error('load before start')
     return loaded
   }
@@ -103,26 +103,25 @@ export class EnginePool {
   }
 
   /**
-   * `input` is `[batchSize, C, H, W]`. Rejects with `engine_unavailable` when no process is ready or the one that had
-   * the batch ended, and with a plain Error when the model fails.
+   * Rejects with `engine_unavailable` when no process is ready or the one that had the batch ended, and with a plain Error
+   * when the model fails.
    */
-  async run(key: string, input: Float32Array, batchSize: number): Promise<Outputs> {
+  async run(key: string, batch: Omit<Batch, 'threads'>): Promise<Outputs> {
+    const { input, batchSize } = batch
     const member = this.#leastBusy()
-    const shared = this.#members.some((other) => other !== member && other.running > 0)
-    member.running++
+    const alone = this.#members.every((other) => other === member || other.batches === 0)
+    member.batches++
+    member.inputs += batchSize
     try {
-      return await member.process.run(key, input, batchSize, shared)
+      return await member.process.run(key, { input, batchSize, threads: alone ? 'all' : 'share' })
     } finally {
-      member.running--
+      member.batches--
+      member.inputs -= batchSize
     }
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#members.map(({ process }) => process.stop()))
-  }
-
-  get #engine(): EngineName | undefined {
-    return this.#members[0]?.process.info?.engine
   }
 
   get #ready(): Member[] {
@@ -134,7 +133,7 @@ export class EnginePool {
     const ready = this.#ready
     const [first, ...rest] = ready.length > 0 ? ready : this.#members
     if (first === undefined) throw new Error('run before start')
-    return rest.reduce((best, member) => (member.running < best.running ? member : best), first)
+    return rest.reduce((best, member) => (member.batches < best.batches ? member : best), first)
   }
 
   /** For each further process on the CPU the device that it has, which is none. */
@@ -143,26 +142,54 @@ export class EnginePool {
   }
 
   #add(device: string | undefined, engine = this.#options.engine): EngineProcess {
-    const { options, processes, onCapacityChange, onFatal, log } = this.#options
-    const name = device !== undefined ? `GPU ${device}: ` : processes > 1 ? `process ${this.#members.length + 1}: ` : ''
+    const { options, processes, onOfferChange, onFatal, log } = this.#options
+    const index = this.#members.length
+    const name = device !== undefined ? `GPU ${device}: ` : processes > 1 ? `process ${index + 1}: ` : ''
+    const share = processes > 1 ? { index, count: processes } : undefined
     const process = new EngineProcess({
       ...this.#options,
       engine,
-      options: { ...options, gpu: { ...options.gpu, device } },
+      options: { ...options, share, gpu: { ...options.gpu, device } },
       log: (level, message) => log(level, `${name}${message}`),
-      onStateChange: onCapacityChange,
+      onStateChange: onOfferChange,
       onFatal: (reason) => {
         if (this.state === 'failed') onFatal(`${name}${reason}`)
         else log('error', `${name}${reason}; the others go on`)
       },
     })
-    this.#members.push({ process, running: 0 })
+    this.#members.push({ process, batches: 0, inputs: 0 })
     return process
   }
 }
 
-interface Member {
+/** What a process has to do: the batch that it computes, and perhaps one that waits there for its turn. */
+interface Load {
+  batches: number
+  inputs: number
+}
+
+interface Member extends Load {
   process: EngineProcess
-  /** Batches it has. */
-  running: number
+}
+
+/**
+ * Where a batch may go: to a process that has none (`compute`), or to wait behind the one batch that a process computes
+ * (`ahead`), so that the process has work again before answers are written.
+ *
+ * A batch goes ahead, and leaves the first process that could take all threads for it, only when that is worth it: when
+ * as many inputs wait as are being computed per batch, and a quarter of a batch at least.
+ */
+export function offer(
+  ready: readonly Load[],
+  waiting: number,
+  { takesAllThreads, maxBatchSize }: { takesAllThreads: boolean; maxBatchSize: number },
+): Place | undefined {
+  const busy = ready.filter(({ batches }) => batches > 0)
+  const firstIsFree = ready[0]?.batches === 0
+  if (busy.length < ready.length && (firstIsFree || !takesAllThreads)) return 'compute'
+  const batches = busy.reduce((sum, load) => sum + load.batches, 0)
+  const inputs = busy.reduce((sum, load) => sum + load.inputs, 0)
+  if (waiting < Math.max(maxBatchSize / 4, inputs / batches)) return undefined
+  if (busy.length < ready.length) return 'compute'
+  return busy.some((load) => load.batches === 1) ? 'ahead' : undefined
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
 import type { RepositoryEntry } from '../repository.ts'
-import type { EngineName, EngineOptions, Outputs, Share } from './engine.ts'
+import type { Batch, EngineName, EngineOptions, Outputs } from './engine.ts'
 import { EngineChild } from './engine-child.ts'
 import type { LoadedInfo, OpenedInfo, Params, Vitals } from './protocol.ts'
 
@@ -102,8 +102,8 @@ export class EngineProcess {
   }
 
   /** Loads and warms up a model, now and after every restart. Rejects with the reason when it cannot be loaded. */
-  async load(key: string, entry: RepositoryEntry, share?: Share): Promise<LoadedInfo> {
-    const params = { key, entry, share, allowedBatchSizes: this.#options.allowedBatchSizes }
+  async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
+    const params = { key, entry, allowedBatchSizes: this.#options.allowedBatchSizes }
     const loaded = await this.#ready().call('load', params)
     this.#models.set(key, params)
     return loaded
@@ -114,16 +114,13 @@ export class EngineProcess {
     await this.#ready().call('unload', { key })
   }
 
-  /**
-   * `input` is `[batchSize, C, H, W]`; `shared`: other processes compute meanwhile. Rejects with `engine_unavailable`, or a
-   * plain Error when the model fails.
-   */
-  async run(key: string, input: Float32Array, batchSize: number, shared = false): Promise<Outputs> {
+  /** Rejects with `engine_unavailable`, or a plain Error when the model fails. */
+  async run(key: string, batch: Batch): Promise<Outputs> {
     const child = this.#ready()
     this.#batches++
     if (this.#batches === 1) this.#watchBatch(child)
     try {
-      const outputs = await child.call('run', { key, input, batchSize, shared })
+      const outputs = await child.call('run', { key, ...batch })
       this.#failuresInARow = 0
       return outputs
     } finally {

@@ -12,6 +12,21 @@ export const AUTO_ORDER = ['cuda', 'onnx', 'wasm'] as const satisfies readonly E
 export const PRECISIONS = ['fp32', 'fp16', 'int8'] as const
 export type Precision = (typeof PRECISIONS)[number]
 
+/**
+ * Threads that a batch may take of the CPU: all of them, or the process's share, since its neighbours compute meanwhile.
+ * Engines without neighbours on the CPU, or with one thread, have no use for it.
+ */
+export type Threads = 'all' | 'share'
+
+/** What a graph runs on. */
+export interface Batch {
+  /** `[batchSize, C, H, W]`, row-major. */
+  input: Float32Array
+  batchSize: number
+  /** `all` unless given. */
+  threads?: Threads | undefined
+}
+
 /** Both answers of one forward pass, rows in the order of the inputs. */
 export interface Outputs {
   /** `[batch, numClasses]`, row-major. */
@@ -28,6 +43,14 @@ export interface EngineOptions {
   /** Folder that `resnet-serve install-tensorflow` filled; passed over where it does not exist. Absolute. */
   tensorflowDir: string
   gpu?: GpuOptions | undefined
+  /** Absent where one process has all threads. */
+  share?: Share | undefined
+}
+
+/** Which of the processes that share the CPU's threads this is, from 0, and how many they are. */
+export interface Share {
+  index: number
+  count: number
 }
 
 export interface GpuOptions {
@@ -47,22 +70,19 @@ export interface Engine {
    * up to the allowed sizes, each of which is run once before the server is ready.
    */
   readonly fixedBatchSizes: boolean
+  /**
+   * True where the first of several processes can take all threads for a batch (`Batch.threads`). A batch on all threads
+   * has its answers sooner than two side by side, so the other processes are for when more waits than one.
+   */
+  readonly takesAllThreads: boolean
   /** Tensors that the library holds now; a number that grows is a leak. Absent where the library has no such count. */
   liveTensors?: () => number
   /** Rejects with a plain Error when the precision asked for cannot be had. */
   compile(graph: Graph, extras?: CompileExtras): Promise<CompiledGraph>
 }
 
-/** Which of the CPU's processes this is, and how many share its threads. */
-export interface Share {
-  index: number
-  count: number
-}
-
-/** What is known of a model beside its graph, and of the process beside its engine. */
+/** What is known of a model beside its graph. */
 export interface CompileExtras {
-  /** Absent where there is one process, whose are all threads. */
-  share?: Share | undefined
   /** Present where the model was calibrated for int8. */
   quantization?: Quantization | undefined
   /** Inputs with PyTorch's answers, against which a lower precision proves itself at load. */
@@ -74,11 +94,8 @@ export interface CompiledGraph {
   readonly precision: Precision
   /** Why `auto` did not take a faster precision; for the log and /info. */
   readonly precisionReason?: string | undefined
-  /**
-   * `input` is `[batchSize, C, H, W]`, row-major. Runs are never concurrent. `shared`: other processes compute meanwhile,
-   * so this one should keep to its share of the threads.
-   */
-  run(input: Float32Array, batchSize: number, shared?: boolean): Promise<Outputs>
+  /** Runs are never concurrent. */
+  run(batch: Batch): Promise<Outputs>
   dispose(): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import { deviceErrorOf } from './device-errors.ts'
-import type { CompiledGraph, Outputs } from './engine.ts'
+import type { Batch, CompiledGraph, Outputs } from './engine.ts'
 
 /**
  * Goes on when a batch does not fit into the device's memory: it is run again in halves, and no later batch is run
@@ -8,24 +8,25 @@ import type { CompiledGraph, Outputs } from './engine.ts'
 export function boundByMemory(graph: CompiledGraph, onShrink: (batchSize: number) => void): CompiledGraph {
   let largest = Number.POSITIVE_INFINITY
 
-  const run = async (input: Float32Array, batchSize: number, shared?: boolean): Promise<Outputs> => {
-    if (batchSize > largest) return halves(input, batchSize, shared)
+  const run = async (batch: Batch): Promise<Outputs> => {
+    const { batchSize } = batch
+    if (batchSize > largest) return halves(batch)
     try {
-      return await graph.run(input, batchSize, shared)
+      return await graph.run(batch)
     } catch (error) {
       if (batchSize === 1 || deviceErrorOf(error) !== 'out_of_memory') throw error
       largest = Math.ceil(batchSize / 2)
       onShrink(largest)
-      return halves(input, batchSize, shared)
+      return halves(batch)
     }
   }
 
-  const halves = async (input: Float32Array, batchSize: number, shared?: boolean): Promise<Outputs> => {
+  const halves = async ({ input, batchSize, threads }: Batch): Promise<Outputs> => {
     const middle = Math.ceil(batchSize / 2)
     const row = input.length / batchSize
     // Copied, since an engine may answer with memory that its next run uses again.
-    const first = structuredClone(await run(input.subarray(0, middle * row), middle, shared))
-    const second = await run(input.subarray(middle * row), batchSize - middle, shared)
+    const first = structuredClone(await run({ input: input.subarray(0, middle * row), batchSize: middle, threads }))
+    const second = await run({ input: input.subarray(middle * row), batchSize: batchSize - middle, threads })
     return {
       logits: concatenate(first.logits, second.logits),
       embedding: concatenate(first.embedding, second.embedding),

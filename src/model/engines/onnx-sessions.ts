@@ -1,41 +1,34 @@
 import type { Graph } from '../graph.ts'
 import type { Quantization } from '../quantization/quantization.ts'
-import type { Share } from './engine.ts'
+import type { Share, Threads } from './engine.ts'
 import { type OnnxSession, openSession } from './onnx-session.ts'
 
-/** Threads for a batch that is computed beside other processes' batches, and for one that is alone. */
-export interface SessionThreads {
-  shared: number
-  alone: number
-}
-
-/** A session cannot change its threads, so there is one for each number of them, with weights of its own. */
-export interface Sessions {
-  shared: OnnxSession
-  /** The same as `shared` where the process has no more threads when it is alone. */
-  alone: OnnxSession
-}
+/** One session for each number of threads, with weights of its own, since a session cannot change its threads. */
+export type Sessions = Record<Threads, OnnxSession>
 
 /**
  * Deals out `threads`, at least one to each process. Only the first process takes all of them when its batch is alone: a
  * batch that is alone goes there, and the second set of weights would be of no use in the others.
  */
-export function sharedThreads(threads: number, { index, count }: Share = { index: 0, count: 1 }): SessionThreads {
-  const shared = Math.max(1, Math.floor(threads / count) + (index < threads % count ? 1 : 0))
-  return { shared, alone: index === 0 ? threads : shared }
+export function dealThreads(
+  threads: number,
+  { index, count }: Share = { index: 0, count: 1 },
+): Record<Threads, number> {
+  const share = Math.max(1, Math.floor(threads / count) + (index < threads % count ? 1 : 0))
+  return { share, all: index === 0 ? threads : share }
 }
 
+/** `all` and `share` are one session where the threads are as many. */
 export async function openSessions(
   graph: Graph,
-  threads: SessionThreads,
+  threads: Record<Threads, number>,
   quantization?: Quantization,
 ): Promise<Sessions> {
-  const shared = await openSession(graph, { threads: threads.shared, quantization })
-  if (threads.alone === threads.shared) return { shared, alone: shared }
-  return { shared, alone: await openSession(graph, { threads: threads.alone, quantization }) }
+  const share = await openSession(graph, { threads: threads.share, quantization })
+  if (threads.all === threads.share) return { share, all: share }
+  return { share, all: await openSession(graph, { threads: threads.all, quantization }) }
 }
 
-export async function release({ shared, alone }: Sessions): Promise<void> {
-  await shared.release()
-  if (alone !== shared) await alone.release()
+export async function release(sessions: Sessions): Promise<void> {
+  for (const session of new Set(Object.values(sessions))) await session.release()
 }

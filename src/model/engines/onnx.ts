@@ -3,22 +3,23 @@ import { availableParallelism } from 'node:os'
 import type { Graph } from '../graph.ts'
 import type { Quantization } from '../quantization/quantization.ts'
 import { MIN_COSINE, probeInputs, smallestCosine } from '../quantization/self-check.ts'
-import type { CompiledGraph, CompileExtras, Engine, EngineOptions, Outputs } from './engine.ts'
+import type { CompiledGraph, CompileExtras, Engine, EngineOptions, Outputs, Threads } from './engine.ts'
 import { openSession } from './onnx-session.ts'
-import { openSessions, release, type Sessions, type SessionThreads, sharedThreads } from './onnx-sessions.ts'
+import { dealThreads, openSessions, release, type Sessions } from './onnx-sessions.ts'
 import { whyNotInt8 } from './processor.ts'
 
 const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
 
 /** The fast CPU engine: the graph goes to onnxruntime as ONNX bytes made in memory, in fp32 or int8. */
-export async function openOnnx({ precision, threads: wanted }: EngineOptions): Promise<Engine> {
+export async function openOnnx({ precision, threads: wanted, share }: EngineOptions): Promise<Engine> {
   if (precision === 'fp16') throw new Error('PRECISION=fp16: onnx computes in fp32 or int8')
   const threads = wanted || availableParallelism()
   return {
     name: 'onnx',
     details: { library: 'onnxruntime-node', version, device: 'cpu', threads },
     fixedBatchSizes: false,
-    compile: (graph, extras = {}) => compile(graph, extras, precision, sharedThreads(threads, extras.share)),
+    takesAllThreads: true,
+    compile: (graph, extras = {}) => compile(graph, extras, precision, dealThreads(threads, share)),
   }
 }
 
@@ -26,7 +27,7 @@ async function compile(
   graph: Graph,
   extras: CompileExtras,
   precision: EngineOptions['precision'],
-  threads: SessionThreads,
+  threads: Record<Threads, number>,
 ): Promise<CompiledGraph> {
   const inFp32 = async (precisionReason?: string) =>
     asCompiled(graph, await openSessions(graph, threads), { precision: 'fp32', precisionReason })
@@ -41,7 +42,7 @@ async function compile(
   if (unfit !== undefined) return inFp32(unfit)
   const checks = reference ?? (await askInFp32(graph, quantization, threads))
   const sessions = await openSessions(graph, threads, quantization)
-  const answers = await sessions.alone.run(checks.input, checks.count)
+  const answers = await sessions.all.run(checks.input, checks.count)
   const cosine = smallestCosine(answers[graph.outputs.embedding] as Float32Array, checks.embedding, checks.count)
   if (cosine >= MIN_COSINE) return asCompiled(graph, sessions, { precision: 'int8' })
   await release(sessions)
@@ -51,9 +52,9 @@ async function compile(
 }
 
 /** Where the model brings no reference, fp32 gives it; its session is gone before the one in int8 is opened. */
-async function askInFp32(graph: Graph, quantization: Quantization, threads: SessionThreads) {
+async function askInFp32(graph: Graph, quantization: Quantization, threads: Record<Threads, number>) {
   const { count, input } = probeInputs(graph.input, quantization)
-  const session = await openSession(graph, { threads: threads.alone })
+  const session = await openSession(graph, { threads: threads.all })
   const answers = await session.run(input, count)
   await session.release()
   return { count, input, embedding: answers[graph.outputs.embedding] as Float32Array }
@@ -66,8 +67,8 @@ function asCompiled(
 ): CompiledGraph {
   return {
     ...precision,
-    async run(input, batchSize, shared = false): Promise<Outputs> {
-      const answers = await (shared ? sessions.shared : sessions.alone).run(input, batchSize)
+    async run({ input, batchSize, threads = 'all' }): Promise<Outputs> {
+      const answers = await sessions[threads].run(input, batchSize)
       return {
         logits: answers[outputs.logits] as Float32Array,
         embedding: answers[outputs.embedding] as Float32Array,

@@ -9,14 +9,15 @@ export function padToSizes(graph: CompiledGraph, sizes: readonly number[]): Comp
   return {
     precision,
     precisionReason,
-    async run(input, batchSize, shared): Promise<Outputs> {
+    async run(batch): Promise<Outputs> {
+      const { input, batchSize } = batch
       const size = paddedSize(batchSize, sizes)
-      if (size === batchSize) return graph.run(input, batchSize, shared)
+      if (size === batchSize) return graph.run(batch)
       const row = input.length / batchSize
       const padded = new Float32Array(row * size)
       padded.set(input)
       for (let i = batchSize; i < size; i++) padded.copyWithin(i * row, 0, row)
-      const { logits, embedding } = await graph.run(padded, size, shared)
+      const { logits, embedding } = await graph.run({ ...batch, input: padded, batchSize: size })
       return {
         logits: logits.subarray(0, (logits.length / size) * batchSize),
         embedding: embedding.subarray(0, (embedding.length / size) * batchSize),

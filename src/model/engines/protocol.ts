@@ -1,5 +1,5 @@
 import type { RepositoryEntry } from '../repository.ts'
-import type { EngineName, EngineOptions, Outputs, Precision, Share } from './engine.ts'
+import type { Batch, EngineName, EngineOptions, Outputs, Precision } from './engine.ts'
 
 /**
  * What the server and its engine process say to each other. Messages travel by structured clone over the channel that
@@ -8,20 +8,16 @@ import type { EngineName, EngineOptions, Outputs, Precision, Share } from './eng
 export interface Methods {
   /** First of all, and once. */
   open(params: { choice: EngineName | 'auto'; options: EngineOptions }): OpenedInfo
-  load(params: {
-    key: string
-    entry: RepositoryEntry
-    allowedBatchSizes: number[]
-    share?: Share | undefined
-  }): LoadedInfo
+  load(params: { key: string; entry: RepositoryEntry; allowedBatchSizes: number[] }): LoadedInfo
   unload(params: { key: string }): null
-  /** `input` is `[batchSize, C, H, W]`. `shared`: other processes compute meanwhile. */
-  run(params: { key: string; input: Float32Array; batchSize: number; shared?: boolean | undefined }): Outputs
+  run(params: Batch & { key: string }): Outputs
 }
 
 export interface OpenedInfo {
   engine: EngineName
   details: Record<string, string | number>
+  /** As the engine has it. */
+  takesAllThreads: boolean
   /** Engines that would have been preferred, and why each cannot run here. */
   passedOver: { engine: EngineName; reason: string }[]
 }

@@ -61,6 +61,7 @@ function nativeEngine(name: 'cuda' | 'tensorflow', tf: TfjsNode, from: string, o
       device: name === 'cuda' ? 'gpu' : 'cpu',
     },
     fixedBatchSizes: name === 'cuda',
+    takesAllThreads: false,
     compile: (graph) => compile(tf, graph, precision),
     liveTensors: () => tf.memory().numTensors,
   }
@@ -71,7 +72,7 @@ async function compile(tf: TfjsNode, graph: Graph, precision: 'fp32' | 'fp16'): 
   return {
     precision,
     /** One session call. The input tensor and both answers are disposed of here; what is returned is JavaScript's. */
-    async run(input): Promise<Outputs> {
+    async run({ input }): Promise<Outputs> {
       const bytes = tf.scalar(new Uint8Array(input.buffer, input.byteOffset, input.byteLength), 'string')
       try {
         const answers = model.predict({ [SIGNATURE.input]: bytes })

@@ -16,6 +16,7 @@ export async function openWasm({ precision }: EngineOptions): Promise<Engine> {
     name: 'wasm',
     details: { library: '@tensorflow/tfjs-backend-wasm', version: tf.version_core, device: 'cpu', threads: 1 },
     fixedBatchSizes: false,
+    takesAllThreads: false,
     compile: async (graph) => compileForTfjs(graph),
     liveTensors: () => tf.memory().numTensors,
   }
@@ -25,8 +26,8 @@ function compileForTfjs(graph: Graph): CompiledGraph {
   const weights: TensorWeights = uploadWeights(graph)
   return {
     precision: 'fp32',
-    async run(data, batchSize): Promise<Outputs> {
-      const answers = tf.tidy(() => interpret(graph, weights, data, batchSize))
+    async run({ input, batchSize }): Promise<Outputs> {
+      const answers = tf.tidy(() => interpret(graph, weights, input, batchSize))
       const [logits, embedding] = await Promise.all([answers.logits.data(), answers.embedding.data()])
       tf.dispose([answers.logits, answers.embedding])
       return { logits: logits as Float32Array, embedding: embedding as Float32Array }

@@ -34,7 +34,12 @@ function start(options: Partial<EngineChildOptions> = {}) {
 describe('EngineChild', () => {
   it('carries calls in and answers out, arrays as Float32Array', async () => {
     const { child, open, load, run } = start()
-    expect(await open()).toEqual({ engine: 'wasm', details: { pid: child.pid }, passedOver: [] })
+    expect(await open()).toEqual({
+      engine: 'wasm',
+      details: { pid: child.pid },
+      takesAllThreads: false,
+      passedOver: [],
+    })
     expect(await load('a')).toEqual({ parameters: 2, loadMs: 1 })
     const { logits, embedding } = await run('a', 1, 2.5)
     expect(logits).toBeInstanceOf(Float32Array)

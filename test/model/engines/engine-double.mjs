@@ -4,20 +4,24 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const loaded = new Set()
+let share
 
 const methods = {
   open({ choice, options }) {
     console.log('the double is open')
     const device = options.gpu?.device
     if (device === 'broken') throw new Error('no such GPU')
-    if (device !== undefined) return { engine: 'cuda', details: { pid: process.pid, device }, passedOver: [] }
+    share = options.share
+    const info = { takesAllThreads: false, passedOver: [] }
+    if (device !== undefined) return { ...info, engine: 'cuda', details: { pid: process.pid, device } }
     if (choice === 'cuda') throw new Error('no GPU here')
     if (choice === 'onnx' && options.tensorflowDir !== '/auto/is/onnx') process.exit(7)
     // What auto settles on can be named where nothing else of the double looks.
     const settled = options.tensorflowDir === '/auto/is/onnx' ? 'onnx' : 'wasm'
-    return { engine: choice === 'auto' ? settled : choice, details: { pid: process.pid }, passedOver: [] }
+    const engine = choice === 'auto' ? settled : choice
+    return { ...info, engine, takesAllThreads: engine === 'onnx', details: { pid: process.pid } }
   },
-  load({ key, entry, allowedBatchSizes, share }) {
+  load({ key, entry, allowedBatchSizes }) {
     if (key === 'misshapen') throw new Error('fc.weight is missing')
     if (key === 'stubborn') process.removeAllListeners('disconnect').on('disconnect', () => setInterval(() => {}, 1000))
     if (key === 'loads once') {
@@ -36,10 +40,13 @@ const methods = {
     loaded.delete(key)
     return null
   },
-  run({ key, input, batchSize, shared }) {
+  run({ key, input, batchSize, threads }) {
     if (key === 'hangs') return new Promise(() => {})
     if (key === 'who')
-      return { logits: Float32Array.of(process.pid, shared ? 1 : 0), embedding: Float32Array.of(batchSize) }
+      return {
+        logits: Float32Array.of(process.pid, threads === 'share' ? 1 : 0),
+        embedding: Float32Array.of(batchSize),
+      }
     if (key === 'warns') process.send({ warning: 'the double warns' })
     if (!loaded.has(key)) throw new Error(`no model ${key} is loaded`)
     return { logits: input.map((value) => 2 * value), embedding: Float32Array.of(batchSize) }

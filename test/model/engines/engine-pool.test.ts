@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EnginePool, type EnginePoolOptions } from '../../../src/model/engines/engine-pool.ts'
+import { EnginePool, type EnginePoolOptions, offer } from '../../../src/model/engines/engine-pool.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { smallFixture } from '../parity-fixtures.ts'
 import { DOUBLE, eventually, isAlive, stopAfterTest } from './processes.ts'
@@ -10,7 +10,7 @@ function create(options: Partial<EnginePoolOptions> = {}) {
   const clock = new FakeClock()
   const log: string[] = []
   const fatal: string[] = []
-  const capacities: number[] = []
+  const readyCounts: number[] = []
   const pool: EnginePool = new EnginePool({
     engine: 'auto',
     options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
@@ -21,13 +21,14 @@ function create(options: Partial<EnginePoolOptions> = {}) {
     allowedBatchSizes: [1],
     clock,
     log: (level, message) => log.push(`${level} ${message}`),
-    onCapacityChange: () => capacities.push(pool.capacity),
+    maxBatchSize: 8,
+    onOfferChange: () => readyCounts.push(pool.ready),
     onFatal: (reason) => fatal.push(reason),
     entry: DOUBLE,
     ...options,
   })
-  const run = (key = 'a') => pool.run(key, Float32Array.of(1), 1)
-  return { pool: stopAfterTest(pool), clock, log, fatal, capacities, run }
+  const run = (key = 'a') => pool.run(key, { input: Float32Array.of(1), batchSize: 1 })
+  return { pool: stopAfterTest(pool), clock, log, fatal, readyCounts, run }
 }
 
 /** Ends the process of that device as the kernel would. */
@@ -42,7 +43,7 @@ describe('EnginePool', () => {
     const { pool, run } = create()
     expect(await pool.start()).toMatchObject({ engine: 'wasm' })
     await pool.load('a', entry)
-    expect([pool.members.length, pool.capacity, pool.state]).toEqual([1, 1, 'ready'])
+    expect([pool.members.length, pool.ready, pool.state]).toEqual([1, 1, 'ready'])
     expect((await run()).logits[0]).toBe(2)
   })
 
@@ -50,7 +51,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ processes: 3 })
     await pool.start()
     expect(new Set(pool.members.map(({ pid }) => pid)).size).toBe(3)
-    expect(pool.capacity).toBe(3)
+    expect(pool.ready).toBe(3)
     expect(pool.info?.details).toMatchObject({ processes: 3 })
     expect(await pool.load('a', entry)).toMatchObject({ precisionReason: '0 of 3' })
     const answers = await Promise.all([run(), run(), run()])
@@ -77,35 +78,30 @@ describe('EnginePool', () => {
     await pool.start()
     await pool.load('a', entry)
     await kill(pool, 0)
-    await eventually(() => expect(pool.capacity).toBe(1))
+    await eventually(() => expect(pool.ready).toBe(1))
     const answers = await Promise.all([run('who'), run('who')])
     expect(answers.map(({ logits }) => logits[1])).toEqual([0, 0])
   })
 
-  it('counts a further process of onnx only while it is busy, since the first can take all threads', async () => {
-    const { pool, run } = create({
-      processes: 2,
-      options: { threads: 2, precision: 'auto', tensorflowDir: '/auto/is/onnx' },
-    })
+  it('offers further processes of onnx only when more waits, since the first can take all threads', async () => {
+    const options = { threads: 2, precision: 'auto', tensorflowDir: '/auto/is/onnx' } as const
+    const { pool, run } = create({ processes: 2, options })
     expect(await pool.start()).toMatchObject({ engine: 'onnx' })
     await pool.load('a', entry)
-    expect(pool.capacity).toBe(1)
+    const offers = () => [pool.offer(1), pool.offer(2)]
+    expect(offers()).toEqual(['compute', 'compute'])
     const first = run()
-    expect(pool.capacity).toBe(1)
+    expect(offers()).toEqual([undefined, 'compute'])
     const second = run()
-    expect(pool.capacity).toBe(2)
-    await first
-    await second
-    expect(pool.capacity).toBe(1)
-    await kill(pool, 0)
-    await eventually(() => expect(pool.members[0]?.state).not.toBe('ready'))
-    expect(pool.capacity).toBe(1)
+    expect(offers()).toEqual([undefined, 'ahead'])
+    await Promise.all([first, second])
+    expect(offers()).toEqual(['compute', 'compute'])
   })
 
   it('has one process of native TensorFlow, which has threads of its own', async () => {
     const { pool } = create({ engine: 'tensorflow', processes: 2 })
     await pool.start()
-    expect([pool.members.length, pool.capacity]).toEqual([1, 1])
+    expect([pool.members.length, pool.ready]).toEqual([1, 1])
   })
 
   it('has one process per GPU, each of which sees its own alone', async () => {
@@ -116,7 +112,7 @@ describe('EnginePool', () => {
     await pool.load('a', entry)
     const answers = await Promise.all([run(), run(), run()])
     expect(answers.map(({ logits }) => logits[0])).toEqual([2, 2, 2])
-    expect(pool.capacity).toBe(3)
+    expect(pool.ready).toBe(3)
   })
 
   it('gives a batch to the process that is least busy', async () => {
@@ -131,17 +127,17 @@ describe('EnginePool', () => {
   })
 
   it('goes on with the other GPUs while one restarts', async () => {
-    const { pool, clock, capacities, run } = create({ devices: ['0', '1'] })
+    const { pool, clock, readyCounts, run } = create({ devices: ['0', '1'] })
     await pool.start()
     await pool.load('a', entry)
     await kill(pool, 0)
-    await eventually(() => expect(pool.capacity).toBe(1))
+    await eventually(() => expect(pool.ready).toBe(1))
     expect(pool.state).toBe('ready')
     expect((await run()).logits[0]).toBe(2)
     await clock.advance(100)
-    await eventually(() => expect(pool.capacity).toBe(2))
+    await eventually(() => expect(pool.ready).toBe(2))
     expect(pool.restarts).toBe(1)
-    expect(capacities.slice(-2)).toEqual([1, 2])
+    expect(readyCounts.slice(-2)).toEqual([1, 2])
   })
 
   it('is fatal only when every process has been given up', async () => {
@@ -161,7 +157,7 @@ describe('EnginePool', () => {
     }
     expect(fatal).toHaveLength(1)
     expect(fatal[0]).toMatch(/^GPU 1: the engine failed 7 times in a row/)
-    expect([pool.state, pool.capacity]).toEqual(['failed', 0])
+    expect([pool.state, pool.ready]).toEqual(['failed', 0])
   })
 
   it('does not start when one of the GPUs cannot be opened, and leaves no process behind', async () => {
@@ -174,7 +170,33 @@ describe('EnginePool', () => {
 
   it('is stopped before it starts, and refuses', async () => {
     const { pool, run } = create()
-    expect([pool.state, pool.capacity, pool.info]).toEqual(['stopped', 0, undefined])
+    expect([pool.state, pool.ready, pool.info]).toEqual(['stopped', 0, undefined])
     await expect(run()).rejects.toThrow('run before start')
+  })
+})
+
+describe('offer', () => {
+  const idle = { batches: 0, inputs: 0 }
+  const busy = { batches: 1, inputs: 8 }
+  const full = { batches: 2, inputs: 16 }
+  const small = { batches: 1, inputs: 1 }
+
+  it.each([
+    ['no process that computes', [], 99, undefined, undefined],
+    ['an idle process', [idle], 1, 'compute', 'compute'],
+    ['a busy process, and as many waiting as it computes', [busy], 8, 'ahead', 'ahead'],
+    ['a busy process, and fewer waiting than it computes', [busy], 7, undefined, undefined],
+    ['a process with a small batch, and a quarter of a batch waiting', [small], 4, 'ahead', 'ahead'],
+    ['a process with a small batch, and less than a quarter waiting', [small], 3, undefined, undefined],
+    ['a process with a batch that waits there already', [full], 99, undefined, undefined],
+    ['a second process that is idle, and much waiting', [busy, idle], 8, 'compute', 'compute'],
+    ['a second process that is idle, and little waiting', [busy, idle], 7, 'compute', undefined],
+    ['a first process that is idle', [idle, busy], 1, 'compute', 'compute'],
+    ['two busy processes, and as many waiting as each computes', [busy, busy], 8, 'ahead', 'ahead'],
+    ['one of two processes with nothing behind its batch', [full, busy], 8, 'ahead', 'ahead'],
+    ['two processes with a batch that waits there already', [full, full], 99, undefined, undefined],
+  ] as const)('to %s', (_, ready, waiting, always, whereTheFirstTakesAllThreads) => {
+    expect(offer(ready, waiting, { takesAllThreads: false, maxBatchSize: 16 })).toBe(always)
+    expect(offer(ready, waiting, { takesAllThreads: true, maxBatchSize: 16 })).toBe(whereTheFirstTakesAllThreads)
   })
 })

@@ -56,7 +56,7 @@ describe('PRECISION=int8', () => {
   it.skipIf(UNFIT)('computes in int8, near to PyTorch and not equal to it', async () => {
     const compiled = await compile('int8', { quantization, reference })
     expect(compiled.precision).toBe('int8')
-    const { embedding } = await compiled.run(fixture.input, FIXTURE_BATCH)
+    const { embedding } = await compiled.run({ input: fixture.input, batchSize: FIXTURE_BATCH })
     const cosines = rowCosines(embedding, fixture.expected.embedding, FIXTURE_BATCH)
     expect(Math.min(...cosines)).toBeGreaterThan(0.998)
     expect(embedding).not.toEqual(fixture.expected.embedding)
@@ -122,7 +122,7 @@ describe('PRECISION=auto', () => {
       precision: 'fp32',
       precisionReason: expect.stringContaining("int8 answers too unlike fp32 here: embeddings' cosine -0.99"),
     })
-    const { embedding } = await compiled.run(fixture.input, FIXTURE_BATCH)
+    const { embedding } = await compiled.run({ input: fixture.input, batchSize: FIXTURE_BATCH })
     expect(Math.min(...rowCosines(embedding, fixture.expected.embedding, FIXTURE_BATCH))).toBeGreaterThan(0.999999)
   })
 })
@@ -138,7 +138,7 @@ describe.skipIf(UNFIT)('the default model', () => {
     expect(count).toBe(16)
     const engine = await openOnnx({ precision: 'int8', threads: 1, tensorflowDir: '' })
     const compiled = await engine.compile(digits, extras)
-    const answers = await compiled.run(input, count)
+    const answers = await compiled.run({ input, batchSize: count })
     await compiled.dispose()
     const cosines = rowCosines(answers.embedding, embedding, count)
     expect(cosines.reduce((sum, cosine) => sum + cosine) / count).toBeGreaterThan(0.9995)

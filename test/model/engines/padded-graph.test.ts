@@ -8,7 +8,7 @@ function sums() {
   let disposed = false
   const graph: CompiledGraph = {
     precision: 'fp32',
-    async run(input, batchSize) {
+    async run({ input, batchSize }) {
       runs.push({ input: [...input], batchSize })
       const logits = Array.from(
         { length: batchSize },
@@ -26,7 +26,7 @@ function sums() {
 describe('padToSizes', () => {
   it('fills a batch up with its first row, and drops what was answered for it', async () => {
     const { graph, runs } = sums()
-    const outputs = await padToSizes(graph, [1, 4]).run(Float32Array.of(1, 2, 3, 4, 5, 6), 3)
+    const outputs = await padToSizes(graph, [1, 4]).run({ input: Float32Array.of(1, 2, 3, 4, 5, 6), batchSize: 3 })
     expect(runs).toEqual([{ input: [1, 2, 3, 4, 5, 6, 1, 2], batchSize: 4 }])
     expect(outputs).toEqual({ logits: Float32Array.of(3, 7, 11), embedding: Float32Array.of(1, 2, 3, 4, 5, 6) })
   })
@@ -34,7 +34,7 @@ describe('padToSizes', () => {
   it.each([1, 4, 5])('runs a batch of %i as it is, being of an allowed size or larger than all', async (batchSize) => {
     const { graph, runs } = sums()
     const input = new Float32Array(2 * batchSize).fill(1)
-    const { logits } = await padToSizes(graph, [1, 4]).run(input, batchSize)
+    const { logits } = await padToSizes(graph, [1, 4]).run({ input, batchSize })
     expect(runs).toEqual([{ input: [...input], batchSize }])
     expect(logits).toHaveLength(batchSize)
   })

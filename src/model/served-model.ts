@@ -1,0 +1,71 @@
+import { Batcher, type BatcherOptions } from '../batching/batcher.ts'
+import type { ServeError } from '../errors.ts'
+import type { Outputs, Precision } from './engines/engine.ts'
+import type { EnginePool } from './engines/engine-pool.ts'
+import type { LoadedInfo } from './engines/protocol.ts'
+import type { Manifest } from './manifest.ts'
+import type { Model, Prediction, PredictOptions } from './model.ts'
+
+/** One batcher serves every model of an engine; the model itself is the key, so no batch mixes two. */
+export type ModelBatcher = Batcher<ServedModel, Float32Array, Outputs>
+
+type Engine = Pick<EnginePool, 'count' | 'ready' | 'offer' | 'run'>
+
+/** Batches of inputs, each computed by the engine as one array. */
+export function createModelBatcher(engine: Engine, options: BatcherOptions<ServedModel>): ModelBatcher {
+  return new Batcher(
+    {
+      get count() {
+        return engine.count
+      },
+      get ready() {
+        return engine.ready
+      },
+      offer: (waiting) => engine.offer(waiting),
+      async run(model, inputs) {
+        const outputs = await engine.run(model.key, { input: concatenate(inputs), batchSize: inputs.length })
+        const { numClasses, embeddingSize } = model.manifest.architecture
+        return inputs.map((_, i) => ({
+          logits: outputs.logits.subarray(i * numClasses, (i + 1) * numClasses),
+          embedding: outputs.embedding.subarray(i * embeddingSize, (i + 1) * embeddingSize),
+        }))
+      },
+    },
+    options,
+  )
+}
+
+/** A model that the engine has loaded. Its inputs share batches with everybody's. */
+export class ServedModel implements Model {
+  /** What the engine calls it. */
+  readonly key: string
+  readonly manifest: Manifest
+  readonly precision: Precision
+  readonly precisionReason: string | undefined
+  readonly #batcher: ModelBatcher
+
+  constructor(
+    key: string,
+    manifest: Manifest,
+    { precision, precisionReason }: Pick<LoadedInfo, 'precision' | 'precisionReason'>,
+    batcher: ModelBatcher,
+  ) {
+    this.key = key
+    this.manifest = manifest
+    this.precision = precision
+    this.precisionReason = precisionReason
+    this.#batcher = batcher
+  }
+
+  predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<(Prediction | ServeError)[]> {
+    return this.#batcher.submit(this, inputs, options)
+  }
+}
+
+/** Arrays of one length, end to end. */
+function concatenate(rows: Float32Array[]): Float32Array {
+  const length = rows[0]?.length ?? 0
+  const all = new Float32Array(length * rows.length)
+  for (const [i, row] of rows.entries()) all.set(row, i * length)
+  return all
+}
