@@ -121,6 +121,16 @@ describe('POST /classify', () => {
     )
   })
 
+  it('says where the answer came from when it needed no batch', async () => {
+    const model = new FakeModel()
+    model.respond = async (inputs) => inputs.map((input) => ({ ...answer(input), cached: true }))
+    const { headers } = await classify('', [{ tensor: TENSOR }, { tensor: TENSOR }], model)
+    expect(headers['server-timing']).toMatch(/, cache;desc=hit$/)
+    model.respond = async (inputs) => inputs.map((input, i) => ({ ...answer(input), cached: i === 0 }))
+    const mixed = await classify('', [{ tensor: TENSOR }, { tensor: TENSOR }], model)
+    expect(mixed.headers['server-timing']).toMatch(/, batch;desc="16"$/)
+  })
+
   it('takes all four forms of input', async () => {
     const { app, model } = await build()
     const png = await greyPng(51)

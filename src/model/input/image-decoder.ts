@@ -2,8 +2,8 @@ import sharp, { type Sharp } from 'sharp'
 import { ServeError } from '../../errors.ts'
 import type { InputSpec } from '../manifest.ts'
 import { type GreyPicture, invertIfLight } from './grey-picture.ts'
-import { assertDecodable } from './image-format.ts'
-import { imageSize } from './image-size.ts'
+import { formatOf } from './image-format.ts'
+import { type ImageSize, imageSize } from './image-size.ts'
 import { fitInk } from './ink.ts'
 import { readSmallPng } from './small-png.ts'
 import { toGrey } from './to-grey.ts'
@@ -58,9 +58,10 @@ export class ImageDecoder {
    * `unsupported_image_format`, `undecodable_image`, `image_too_large` or `queue_full`.
    */
   async decode(bytes: Uint8Array, spec: InputSpec): Promise<Float32Array> {
-    assertDecodable(bytes)
-    this.#assertSides(bytes)
-    const small = this.#readSmall(bytes, spec)
+    const format = formatOf(bytes)
+    const size = imageSize(bytes, format)
+    this.#assertSides(size)
+    const small = format === 'png' && size && this.#isSmall(size, spec) ? readSmallPng(bytes, size) : undefined
     if (small !== undefined) return prepare(small, spec)
     if (this.#pending >= this.#options.maxPending) {
       throw new ServeError('queue_full', 'too many images are waiting to be decoded', { retryAfterS: 1 })
@@ -73,19 +74,16 @@ export class ImageDecoder {
     }
   }
 
-  /** A picture that needs no scaling, where it is plain enough to be read without a thread. */
-  #readSmall(bytes: Uint8Array, { width, height, fit: mode }: InputSpec): GreyPicture | undefined {
-    const scale = mode === 'ink' ? SEARCH_SCALE : 1
-    const picture = readSmallPng(bytes, width * scale, height * scale)
-    if (picture === undefined || picture.width * picture.height > this.#options.maxPixels) return undefined
-    const needsScaling = mode !== 'ink' && (picture.width !== width || picture.height !== height)
-    return needsScaling ? undefined : picture
+  /** Whether a picture needs no scaling. */
+  #isSmall({ width, height }: ImageSize, spec: InputSpec): boolean {
+    if (width * height > this.#options.maxPixels) return false
+    if (spec.fit === 'ink') return width <= spec.width * SEARCH_SCALE && height <= spec.height * SEARCH_SCALE
+    return width === spec.width && height === spec.height
   }
 
-  #assertSides(bytes: Uint8Array): void {
+  #assertSides(size: ImageSize | undefined): void {
     const { maxSide } = this.#options
-    const { width, height } = imageSize(bytes) ?? { width: 0, height: 0 }
-    if (Math.max(width, height) > maxSide) {
+    if (size && Math.max(size.width, size.height) > maxSide) {
       throw new ServeError('image_too_large', `the image is more than ${maxSide} pixels wide or high`)
     }
   }
@@ -100,7 +98,7 @@ export class ImageDecoder {
       const { data, info } = await scaled(pipeline, spec).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
       return toGrey(data, info.width, info.height, info.channels)
     } catch (error) {
-      throw asServeError(error as Error, maxPixels)
+      throw decodeError(error as Error, maxPixels)
     }
   }
 }
@@ -144,7 +142,7 @@ function normalise(values: Float32Array, { mean, std }: InputSpec): Float32Array
 }
 
 /** sharp has messages and no codes; these two are told apart by their words, and the rest is a damaged picture. */
-function asServeError(error: Error, maxPixels: number): ServeError {
+function decodeError(error: Error, maxPixels: number): ServeError {
   if (/exceeds pixel limit/i.test(error.message)) {
     return new ServeError('image_too_large', `the image has more than ${maxPixels} pixels`, { cause: error })
   }

@@ -3,8 +3,10 @@ import { ServeError } from '../../errors.ts'
 /** What a format is told by: SVG and PDF may have other text before their first word (PDF 1.7, H.3, note 13). */
 const HEAD_BYTES = 1024
 
+export type ImageFormat = 'png' | 'jpeg' | 'webp'
+
 /** First bytes of the formats that are decoded. WebP has its length between `RIFF` and `WEBP`. */
-const DECODED: [string, (head: string) => boolean][] = [
+const DECODED: [ImageFormat, (head: string) => boolean][] = [
   ['png', (head) => head.startsWith('\x89PNG\r\n\x1a\n')],
   ['jpeg', (head) => head.startsWith('\xff\xd8\xff')],
   ['webp', (head) => head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP'],
@@ -29,9 +31,10 @@ const REFUSED: [string, (head: string) => boolean][] = [
  * Looks at the content alone; the declared type is the client's opinion. Throws `unsupported_image_format` for a format
  * that is recognised and not decoded, `undecodable_image` for bytes that are no picture at all.
  */
-export function assertDecodable(bytes: Uint8Array): void {
+export function formatOf(bytes: Uint8Array): ImageFormat {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD_BYTES)).toString('latin1')
-  if (DECODED.some(([, matches]) => matches(head))) return
+  const decoded = DECODED.find(([, matches]) => matches(head))
+  if (decoded) return decoded[0]
   const refused = REFUSED.find(([, matches]) => matches(head))
   if (refused) {
     throw new ServeError('unsupported_image_format', `${refused[0]} is not supported; send PNG, JPEG or WebP`)

@@ -1,3 +1,5 @@
+import type { ImageFormat } from './image-format.ts'
+
 export interface ImageSize {
   width: number
   height: number
@@ -9,22 +11,22 @@ export interface ImageSize {
  *
  * Sources: PNG (third edition) 11.2.1 IHDR; ITU-T T.81 B.2.2 frame header; WebP container specification, VP8, VP8L, VP8X.
  */
-export function imageSize(bytes: Uint8Array): ImageSize | undefined {
+export function imageSize(bytes: Uint8Array, format: ImageFormat): ImageSize | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   try {
-    switch (view.getUint8(0)) {
-      case 0x89:
+    switch (format) {
+      case 'png':
         return { width: view.getUint32(16), height: view.getUint32(20) }
-      case 0xff:
+      case 'jpeg':
         return jpegSize(view)
-      case 0x52:
+      case 'webp':
         return webpSize(view)
     }
   } catch (error) {
     // Cut off before the size.
     if (!(error instanceof RangeError)) throw error
+    return undefined
   }
-  return undefined
 }
 
 /** Segments follow one another, each a marker and a length, up to the frame header: SOF0..SOF15 without DHT, JPG and DAC. */

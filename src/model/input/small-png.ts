@@ -1,5 +1,6 @@
 import { crc32, inflateSync } from 'node:zlib'
 import type { GreyPicture } from './grey-picture.ts'
+import type { ImageSize } from './image-size.ts'
 import { toGrey } from './to-grey.ts'
 
 const SIGNATURE_BYTES = 8
@@ -13,38 +14,27 @@ const CHANNELS: Partial<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 }
 const HARMLESS = new Set(['IHDR', 'IDAT', 'IEND', 'pHYs', 'sRGB', 'tEXt', 'tIME', 'zTXt', 'iTXt', 'bKGD', 'sBIT'])
 
 /**
- * Reads a small, plain PNG on the spot: eight bits a channel, not interlaced, no more than `maxWidth` x `maxHeight`
- * pixels. sharp takes some 0.8 ms of CPU for a picture of 28 x 28, nearly all of it to set itself up; this takes 0.03.
+ * Reads a small, plain PNG of `size` on the spot: eight bits a channel, not interlaced. sharp takes some 0.8 ms of CPU for a picture of 28 x 28, nearly all of it to set itself up; this takes 0.03.
  * Undefined for everything else, damaged files included: sharp then has the word, so that the two never differ in what
  * they refuse. The work is bounded by the pixels allowed, whatever the file says.
  */
-export function readSmallPng(bytes: Uint8Array, maxWidth: number, maxHeight: number): GreyPicture | undefined {
+export function readSmallPng(bytes: Uint8Array, { width, height }: ImageSize): GreyPicture | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const header = readHeader(file, maxWidth, maxHeight)
-  if (header === undefined) return undefined
+  const channels = plainChannels(file)
+  if (channels === undefined || width < 1 || height < 1) return undefined
   const compressed = imageData(file)
   if (compressed === undefined) return undefined
-  const { width, height, channels } = header
-  const pixels = unfilter(inflate(compressed, (width * channels + 1) * height), header)
+  const pixels = unfilter(inflate(compressed, (width * channels + 1) * height), { width, height, channels })
   return pixels && toGrey(pixels, width, height, channels)
 }
 
-interface Header {
-  width: number
-  height: number
-  channels: number
-}
-
-function readHeader(file: Buffer, maxWidth: number, maxHeight: number): Header | undefined {
+/** Undefined where the header says that the picture is not a plain one. */
+function plainChannels(file: Buffer): number | undefined {
   if (file.length < SIGNATURE_BYTES + CHUNK_OVERHEAD + 13) return undefined
   if (file.toString('latin1', 12, 16) !== 'IHDR' || file.readUInt32BE(8) !== 13) return undefined
-  const [width, height] = [file.readUInt32BE(16), file.readUInt32BE(20)]
   const [depth, colourType, compression, filter, interlace] = file.subarray(24, 29)
-  const channels = CHANNELS[colourType as number]
   const plain = depth === 8 && compression === 0 && filter === 0 && interlace === 0
-  if (!plain || channels === undefined) return undefined
-  if (width < 1 || width > maxWidth || height < 1 || height > maxHeight) return undefined
-  return { width, height, channels }
+  return plain ? CHANNELS[colourType as number] : undefined
 }
 
 /** The data of all IDAT chunks. Undefined unless the file is made of harmless, undamaged chunks from first to last byte. */
@@ -77,7 +67,10 @@ function inflate(compressed: Buffer, length: number): Buffer | undefined {
 }
 
 /** Takes the filters off (PNG specification, 9.2): each byte was stored as its difference to a guess from its neighbours. */
-function unfilter(raw: Buffer | undefined, { width, height, channels }: Header): Uint8Array | undefined {
+function unfilter(
+  raw: Buffer | undefined,
+  { width, height, channels }: ImageSize & { channels: number },
+): Uint8Array | undefined {
   if (raw === undefined) return undefined
   const stride = width * channels
   const pixels = new Uint8Array(stride * height)

@@ -22,7 +22,7 @@ export async function readMultipart(request: FastifyRequest, limits: Limits): Pr
   } catch (error) {
     // What is still to come must flow off, or the connection is stuck with it.
     request.raw.resume()
-    throw asServeError(error, limits)
+    throw multipartError(error, limits)
   }
   if (inputs.length === 0) throw new ServeError('missing_input', 'the form has no file')
   return inputs
@@ -44,7 +44,7 @@ function countBody({ raw, bodyMeter }: FastifyRequest): void {
   raw.on('data', count)
 }
 
-function asServeError(error: unknown, limits: Limits): ServeError {
+function multipartError(error: unknown, limits: Limits): ServeError {
   const code = (error as { code?: string }).code ?? ''
   if (code === 'FST_REQ_FILE_TOO_LARGE') return tooLarge(limits)
   if (LIMIT_CODES.has(code)) {

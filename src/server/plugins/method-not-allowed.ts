@@ -7,8 +7,9 @@ const METHODS: HTTPMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 
 
 /**
  * 404 for a path that does not exist, 405 with `Allow` for one that does under another method, which Fastify answers
- * with 404. Its router cannot be asked what else it knows, so a second one (the same library) learns every route. Before
- * the body is looked at: whatever is wrong with that does not matter any more.
+ * with 404. Fastify's own `findRoute` matches patterns and not paths (`/models/:name`, not `/models/digits`), so a second
+ * router of the same library learns every route. Asked before the body is looked at: whatever is wrong with that does not
+ * matter any more.
  */
 export const methodNotAllowed = fp(async (app: FastifyInstance) => {
   const router = findMyWay()

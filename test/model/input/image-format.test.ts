@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import { assertDecodable } from '../../../src/model/input/image-format.ts'
+import { formatOf } from '../../../src/model/input/image-format.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 
-describe('assertDecodable', () => {
+describe('formatOf', () => {
   it.each([
-    ['PNG', '\x89PNG\r\n\x1a\n\0\0\0\rIHDR'],
-    ['JPEG', '\xff\xd8\xff\xe0\0\x10JFIF'],
-    ['WebP', 'RIFF\x24\0\0\0WEBPVP8 '],
-  ])('lets %s pass', (_, head) => {
-    assertDecodable(bytes(head))
+    ['png', '\x89PNG\r\n\x1a\n\0\0\0\rIHDR'],
+    ['jpeg', '\xff\xd8\xff\xe0\0\x10JFIF'],
+    ['webp', 'RIFF\x24\0\0\0WEBPVP8 '],
+  ])('knows %s by its first bytes', (format, head) => {
+    expect(formatOf(bytes(head))).toBe(format)
   })
 
   it('looks at the bytes of a view, not at the memory around it', () => {
     const around = bytes('GIF89a\x89PNG\r\n\x1a\n')
-    assertDecodable(new Uint8Array(around.buffer, around.byteOffset + 6, 8))
+    expect(formatOf(new Uint8Array(around.buffer, around.byteOffset + 6, 8))).toBe('png')
   })
 
   it.each([
@@ -38,7 +38,7 @@ describe('assertDecodable', () => {
     ['gzip', '\x1f\x8b\x08\0'],
     ['PDF', '\n\nfirst %PDF-1.4'],
   ])('refuses %s by name: %j', (name, head) => {
-    expect(() => assertDecodable(bytes(head))).toThrow(
+    expect(() => formatOf(bytes(head))).toThrow(
       expect.objectContaining({
         code: 'unsupported_image_format',
         message: `${name} is not supported; send PNG, JPEG or WebP`,
@@ -52,6 +52,6 @@ describe('assertDecodable', () => {
     ['a RIFF file that is no WebP', 'RIFF\x24\0\0\0WAVEfmt ', 'the bytes are not an image'],
     ['half a signature', '\x89PNG', 'the bytes are not an image'],
   ])('refuses %s', (_, head, message) => {
-    expect(() => assertDecodable(bytes(head))).toThrow(expect.objectContaining({ code: 'undecodable_image', message }))
+    expect(() => formatOf(bytes(head))).toThrow(expect.objectContaining({ code: 'undecodable_image', message }))
   })
 })

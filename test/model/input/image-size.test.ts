@@ -1,5 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { formatOf } from '../../../src/model/input/image-format.ts'
 import { imageSize } from '../../../src/model/input/image-size.ts'
 
 const canvas = (width: number, height: number, channels: 3 | 4 = 3) =>
@@ -25,18 +26,19 @@ describe('imageSize', () => {
       [4000, 1025],
     ] as const) {
       const bytes = await make(width, height).toBuffer()
-      expect(imageSize(bytes)).toEqual({ width, height })
+      const format = formatOf(bytes)
+      expect(imageSize(bytes, format)).toEqual({ width, height })
       // As it lies in the middle of a multipart body.
-      expect(imageSize(Buffer.concat([Buffer.alloc(3), bytes]).subarray(3))).toEqual({ width, height })
+      expect(imageSize(Buffer.concat([Buffer.alloc(3), bytes]).subarray(3), format)).toEqual({ width, height })
     }
   })
 
   it('finds none in what is cut off before it, and does not run on', async () => {
-    for (const bytes of [await canvas(9, 9).png().toBuffer(), await canvas(9, 9).jpeg().toBuffer()]) {
-      for (let length = 0; length < 16; length++) expect(imageSize(bytes.subarray(0, length))).toBeUndefined()
+    for (const format of ['png', 'jpeg', 'webp'] as const) {
+      const bytes = await canvas(9, 9).toFormat(format).toBuffer()
+      for (let length = 0; length < 16; length++) expect(imageSize(bytes.subarray(0, length), format)).toBeUndefined()
     }
-    expect(imageSize(Buffer.from('RIFF\0\0\0\0WEBPJUNK'))).toBeUndefined()
-    expect(imageSize(Buffer.from([0xff, 0xd8, 0xff, 0xff, 0xff, 0xff]))).toBeUndefined()
-    expect(imageSize(Buffer.from('hello'))).toBeUndefined()
+    expect(imageSize(Buffer.from('RIFF\0\0\0\0WEBPJUNK'), 'webp')).toBeUndefined()
+    expect(imageSize(Buffer.from([0xff, 0xd8, 0xff, 0xff, 0xff, 0xff]), 'jpeg')).toBeUndefined()
   })
 })

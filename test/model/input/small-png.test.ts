@@ -2,10 +2,9 @@ import { crc32, deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { imageSize } from '../../../src/model/input/image-size.ts'
 import { readSmallPng } from '../../../src/model/input/small-png.ts'
 import { toGrey } from '../../../src/model/input/to-grey.ts'
-
-const MAX = 64
 
 /** Noise over a gradient, so that encoders choose among all five filters. */
 function pixels(width: number, height: number, channels: number, seed: number): Buffer {
@@ -63,7 +62,8 @@ function png({
   ])
 }
 
-const read = (file: Buffer) => readSmallPng(file, MAX, MAX)
+const sizeOf = (file: Buffer) => imageSize(file, 'png') ?? { width: 3, height: 2 }
+const read = (file: Buffer) => readSmallPng(file, sizeOf(file))
 
 describe('readSmallPng', () => {
   it.each([1, 2, 3, 4] as const)('reads what sharp reads, %i channels, whatever the filters', async (channels) => {
@@ -93,7 +93,6 @@ describe('readSmallPng', () => {
   })
 
   it.each([
-    ['larger than asked for', png({ width: MAX + 1, raw: Buffer.alloc((MAX + 2) * 2) })],
     ['of another depth', png({ depth: 16, raw: Buffer.alloc(14) })],
     ['with a palette', png({ colourType: 3 })],
     ['interlaced', png({ interlace: 1 })],
@@ -120,7 +119,7 @@ describe('readSmallPng', () => {
         const damaged = Buffer.from(file)
         damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
         // The signature is checked before this function is called.
-        const answer = read(damaged)
+        const answer = readSmallPng(damaged, sizeOf(file))
         if (bit >= 64) expect(answer).toBeUndefined()
         else expect([undefined, picture]).toContainEqual(answer)
       }),
@@ -129,6 +128,8 @@ describe('readSmallPng', () => {
   })
 
   it('never throws, whatever the bytes', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void readSmallPng(bytes, MAX, MAX)))
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void readSmallPng(bytes, { width: 3, height: 2 })),
+    )
   })
 })
