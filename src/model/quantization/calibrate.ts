@@ -1,7 +1,7 @@
 import type { Graph, GraphNode } from '../graph.ts'
 import { Histogram } from './histogram.ts'
 import type { Quantization } from './quantization.ts'
-import { METHODS, type Method } from './ranges.ts'
+import { leastErrorRange } from './ranges.ts'
 import { toActivation } from './uint8.ts'
 
 /** How the numbers of each value of the graph are distributed, by name. */
@@ -43,10 +43,10 @@ export async function observeBatch(
   }
 }
 
-/** A range for every value, by one method. */
-export function chooseRanges(distributions: Distributions, method: Method, fp32: string[] = []): Quantization {
+/** A range for every value. */
+export function chooseRanges(distributions: Distributions, fp32: string[] = []): Quantization {
   const activations = [...distributions].map(
-    ([name, histogram]) => [name, toActivation(METHODS[method](histogram))] as const,
+    ([name, histogram]) => [name, toActivation(leastErrorRange(histogram))] as const,
   )
   return { activations: Object.fromEntries(activations), fp32 }
 }
