@@ -1,6 +1,6 @@
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { type Clock, systemClock } from '../batching/clock.ts'
+import { systemClock } from '../batching/clock.ts'
 import { BatchedModel, createModelBatcher } from '../model/batched-model.ts'
 import { EngineModel } from '../model/engine-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
@@ -15,7 +15,6 @@ import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import { type Config, childEnvironment } from './config.ts'
 import { Connections } from './connections.ts'
-import { LoadReport } from './load-report.ts'
 import { Metrics } from './metrics.ts'
 import { Pressure, watchPressure } from './pressure.ts'
 
@@ -90,11 +89,7 @@ export async function createServing(
     engines: () => engine.members.length,
     sendAhead: true,
     clock,
-    onBatch: ({ size, reason, computeMs }) => {
-      metrics.observeBatch(engine.info?.engine ?? 'none', size, reason)
-      // Of several processes each is its part of the engine.
-      loadReport.countBatch(computeMs / Math.max(1, engine.capacity))
-    },
+    onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
   })
   const images = new ImageDecoder({
     maxPixels: config.MAX_IMAGE_PIXELS,
@@ -107,7 +102,6 @@ export async function createServing(
     maxRssBytes: config.MAX_RSS_BYTES,
   })
   watchPressure(pressure)
-  const loadReport = createLoadReport(clock, () => batcher.queueDepth / config.MAX_QUEUE_SIZE)
   const gpus = new GpuMonitor(clock)
   const metrics = new Metrics({
     queueDepth: () => batcher.queueDepth,
@@ -156,7 +150,6 @@ export async function createServing(
       maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
       keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     },
-    loadReport: config.LOAD_REPORT === 'off' ? undefined : { report: loadReport, format: config.LOAD_REPORT },
     logger,
   })
 
@@ -207,18 +200,4 @@ export async function createServing(
       await engine.stop()
     },
   }
-}
-
-function createLoadReport(clock: Clock, queue: () => number): LoadReport {
-  return new LoadReport({
-    clock,
-    cpuMs: () => {
-      const { user, system } = process.cpuUsage()
-      return (user + system) / 1000
-    },
-    cores: availableParallelism(),
-    // Where nothing limits the process, the limit reads as 0 or as more than there is.
-    memory: () => process.memoryUsage.rss() / Math.min(process.constrainedMemory() || totalmem(), totalmem()),
-    queue,
-  })
 }
