@@ -52,7 +52,7 @@ export interface Services {
   refusal: (inputs: number, deadline: number) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined
-  /** Empty where there is none, or no driver to ask. */
+  /** As they were at the start; empty where there is none, or no driver to ask. */
   gpus: () => readonly GpuFacts[]
   observeStages: (timings: StageTimings) => void
   /** The metrics in the Prometheus text format. */

@@ -7,7 +7,7 @@ import type { EngineOptions } from '../model/engines/engine.ts'
 import { engineEnvironment } from '../model/engines/engine-environment.ts'
 import { EnginePool } from '../model/engines/engine-pool.ts'
 import { listGpuDevices } from '../model/engines/gpu-devices.ts'
-import { GpuMonitor } from '../model/engines/gpu-monitor.ts'
+import { type GpuFacts, readGpuFacts } from '../model/engines/gpu-facts.ts'
 import { ImageDecoder } from '../model/input/image-decoder.ts'
 import { ModelCatalog } from '../model/model-catalog.ts'
 import { readRepository } from '../model/repository.ts'
@@ -102,13 +102,12 @@ export async function createServing(
     maxRssBytes: config.MAX_RSS_BYTES,
   })
   watchPressure(pressure)
-  const gpus = new GpuMonitor(clock)
+  let gpus: GpuFacts[] = []
   const metrics = new Metrics({
     queueDepth: () => batcher.queueDepth,
     engineRestarts: () => engine.restarts,
     engineReady: () => engine.state === 'ready',
     engineVitals: () => engine.vitals,
-    gpus: () => gpus.facts,
   })
   const models = new ModelCatalog(config.DEFAULT_MODEL)
 
@@ -138,7 +137,7 @@ export async function createServing(
       // Pictures being decoded will want places in the queue as well.
       refusal: (inputs, deadline) => pressure.refusal ?? batcher.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
-      gpus: () => gpus.facts,
+      gpus: () => gpus,
       observeStages: (timings) => metrics.observeStages(timings),
       metrics: () => metrics.expose(),
     },
@@ -158,7 +157,7 @@ export async function createServing(
     connections: new Connections(app.server, clock),
 
     async start() {
-      await gpus.start()
+      gpus = (await readGpuFacts()) ?? []
       const opened = await engine.start()
       logger.info(
         { engine: opened.engine, ...opened.details, passed_over: opened.passedOver },
@@ -196,7 +195,6 @@ export async function createServing(
     async stop() {
       await app.close()
       await batcher.drain()
-      gpus.stop()
       await engine.stop()
     },
   }
