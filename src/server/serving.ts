@@ -61,11 +61,6 @@ export async function createServing(
   const clock = systemClock
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
 
-  let endStart = (): void => {}
-  const startEnded = new Promise<void>((resolve) => {
-    endStart = resolve
-  })
-
   const engine = new EnginePool({
     engine: config.ENGINE,
     options: engineOptions(config),
@@ -129,11 +124,6 @@ export async function createServing(
         requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
       },
       readiness,
-      started: (ms) =>
-        new Promise((resolve) => {
-          const callOff = clock.after(ms, resolve)
-          void startEnded.then(callOff).then(resolve)
-        }),
       // Pictures being decoded will want places in the queue as well.
       refusal: (inputs, deadline) => pressure.refusal ?? batcher.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
@@ -182,13 +172,11 @@ export async function createServing(
         )
       }
       if (phase === 'starting') phase = 'serving'
-      endStart()
     },
 
     beginDraining() {
       const wasServing = phase === 'serving'
       phase = 'draining'
-      endStart()
       return wasServing
     },
 

@@ -40,7 +40,6 @@ export async function build(options: BuildOptions = {}) {
       requestTimeoutMs: 10_000,
     },
     readiness: () => 'ready',
-    started: async () => {},
     refusal: () => undefined,
     engine: () => ({ engine: 'onnx', details: { version: '0' }, passedOver: [{ engine: 'cuda', reason: 'no GPU' }] }),
     gpus: () => [],
