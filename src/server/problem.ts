@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 /** Every code's HTTP status and title. Exhaustive by type: a new code does not compile until it stands here. */
-export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
+const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   malformed_body: { status: 400, title: 'Malformed body' },
   missing_input: { status: 400, title: 'No input' },
   invalid_tensor: { status: 400, title: 'Invalid tensor' },
@@ -53,11 +53,11 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
 const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
 
 /** What the code is answered with on this server. */
-export function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
+function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
   return OVERLOAD.has(code) ? overloadStatus : PROBLEMS[code].status
 }
 
-export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Any thrown value as a ServeError. Words of errors that are not ours stay in the log. */
 export function asServeError(error: unknown): ServeError {

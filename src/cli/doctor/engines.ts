@@ -28,7 +28,7 @@ const KEPT_LINES = 12
 const BATCH_SIZES = [1, 8, 32]
 const BENCH_MS = 1000
 
-export interface TrialOptions {
+interface TrialOptions {
   /** How long each batch size is measured. */
   benchMs?: number
   /** The engine's process; tests put a double here. */

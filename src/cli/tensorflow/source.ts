@@ -23,7 +23,7 @@ export interface SourceOptions {
 }
 
 /** Where libtensorflow comes from. */
-export interface Source {
+interface Source {
   request: Request
   description: string
   /** Free space that the install needs, rounded up. */

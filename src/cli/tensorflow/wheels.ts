@@ -7,7 +7,7 @@ export interface Wheel {
 }
 
 /** What a version of TensorFlow consists of: its own wheel first, then NVIDIA's libraries where it runs on a GPU. */
-export interface WheelSet {
+interface WheelSet {
   files: Wheel[]
   /** Free space that download and unpacked parts need together, rounded up. */
   bytes: number

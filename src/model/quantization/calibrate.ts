@@ -8,10 +8,10 @@ import { toActivation } from './uint8.ts'
 export type Distributions = Map<string, Histogram>
 
 /** Runs one batch; answers with every value asked for at `observedValues`. */
-export type Observe = (input: Float32Array, batchSize: number) => Promise<Record<string, Float32Array>>
+type Observe = (input: Float32Array, batchSize: number) => Promise<Record<string, Float32Array>>
 
 /** Nodes that can be computed in integers, and whose inputs and outputs therefore need scales. */
-export function isQuantizable(node: GraphNode): boolean {
+function isQuantizable(node: GraphNode): boolean {
   return node.op === 'conv' || node.op === 'add'
 }
 

@@ -30,7 +30,7 @@ export interface QuantizeOptions {
   onProgress: (stage: string, done: number, total: number) => void
 }
 
-export interface Report {
+interface Report {
   calibration_samples: number
   evaluation: Comparison
 }
