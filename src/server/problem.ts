@@ -60,7 +60,7 @@ function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Any thrown value as a ServeError. Words of errors that are not ours stay in the log. */
-export function asServeError(error: unknown): ServeError {
+function toOwnError(error: unknown): ServeError {
   if (error instanceof ServeError) return error
   const { code, statusCode, validation, validationContext, message } = error as FastifyError & {
     validationContext?: string
@@ -82,7 +82,7 @@ export function asServeError(error: unknown): ServeError {
 
 /** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = asServeError(error)
+  const failure = toOwnError(error)
   const status = statusOf(failure.code, request.server)
   const { title } = PROBLEMS[failure.code]
   if (status >= 500 && status !== 503 && status !== 504)
