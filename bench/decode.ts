@@ -1,6 +1,7 @@
 import { runInChild } from './child-process.ts'
-import type { InputShape, PictureKindName } from './inputs.ts'
+import type { PictureKindName } from './inputs.ts'
 import type { Timing } from './options.ts'
+import type { InputShape } from './pictures.ts'
 
 export interface DecodeJob {
   input: PictureKindName

@@ -1,13 +1,8 @@
-import { drawing, photograph } from './pictures.ts'
+import { drawing, type InputShape, photograph } from './pictures.ts'
 
 export interface Payload {
   contentType: string
   body: Buffer
-}
-
-export interface InputShape {
-  height: number
-  width: number
 }
 
 interface InputKind {

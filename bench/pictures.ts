@@ -1,5 +1,9 @@
 import sharp from 'sharp'
-import type { InputShape } from './inputs.ts'
+
+export interface InputShape {
+  height: number
+  width: number
+}
 
 /** Grain of paper and sensor, repeated over a photograph; coarse enough that JPEG keeps it, as it does a real one's. */
 const GRAIN_TILE = 512

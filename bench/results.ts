@@ -3,7 +3,7 @@ import type { Precision } from '../src/model/engines/engine.ts'
 import type { InputKindName, PictureKindName } from './inputs.ts'
 import type { Memory } from './memory.ts'
 import type { Timing } from './options.ts'
-import type { ServedModel } from './server-api.ts'
+import type { AnswerKind, ServedModel } from './server-api.ts'
 import type { Series } from './statistics.ts'
 
 /** Of the file that --json writes; raised when a field changes its meaning. */
@@ -23,9 +23,6 @@ export interface RawResult {
   batchSize: number
   imagesPerS: Series
 }
-
-/** What is asked for: JSON from /classify, or raw float32 from /embed. */
-export type AnswerKind = 'json' | 'binary'
 
 export interface LoadScenario {
   input: InputKindName

@@ -1,7 +1,7 @@
 import type { EngineName, Precision } from '../src/model/engines/engine.ts'
 import { compareVersions } from '../src/model/repository.ts'
-import type { InputShape, Payload } from './inputs.ts'
-import type { AnswerKind } from './results.ts'
+import type { Payload } from './inputs.ts'
+import type { InputShape } from './pictures.ts'
 
 export interface ServedModel {
   name: string
@@ -27,6 +27,9 @@ export async function readInfo(url: string): Promise<ServerInfo> {
   if (model === undefined) throw new Error('GET /info lists no default model')
   return { engine: info.engine, model }
 }
+
+/** What is asked for: JSON from /classify, or raw float32 from /embed. */
+export type AnswerKind = 'json' | 'binary'
 
 /** Where each kind of answer is to be had, and how it is asked for. */
 export const REQUESTS: Record<AnswerKind, { path: string; headers: Record<string, string> }> = {

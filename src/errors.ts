@@ -48,7 +48,7 @@ export const REFUSAL_CODES = [
   'engine_unavailable',
 ] as const satisfies ErrorCode[]
 
-export interface ServeErrorOptions {
+interface ServeErrorOptions {
   /** Position of the offending input in the request, from 0. */
   index?: number
   /** Seconds after which the same request may succeed. */

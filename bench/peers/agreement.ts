@@ -1,3 +1,4 @@
+import { cosine } from '../../src/model/quantization/cosine.ts'
 import type { ServerProcess } from '../server-process.ts'
 import type { Peer, PeerInput, Vectors } from './peers.ts'
 
@@ -29,11 +30,6 @@ export function assertAgreement(peer: Peer, input: PeerInput, answer: Vectors, r
     throw new Error(`${peer.name}, ${input}: class ${own} for ${expected}, embedding cosine ${similarity}`)
   }
   return similarity
-}
-
-export function cosine(a: number[], b: number[]): number {
-  const dot = (x: number[], y: number[]): number => x.reduce((sum, value, i) => sum + value * (y[i] ?? Number.NaN), 0)
-  return a.length === b.length ? dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)) : Number.NaN
 }
 
 function argmax(values: number[]): number {

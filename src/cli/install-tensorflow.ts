@@ -1,10 +1,8 @@
 import { Command, Option } from 'commander'
 import type { InstallRecord, Request } from './tensorflow/record.ts'
-import { DEFAULT_VERSION } from './tensorflow/wheels.ts'
 
 interface Options {
   gpu: boolean
-  version: string
   from: Request['from']
   path?: string
   force: boolean
@@ -15,7 +13,6 @@ export function installTensorflowCommand(): Command {
   return new Command('install-tensorflow')
     .description('put native TensorFlow and its Node addon into TENSORFLOW_DIR, and try them')
     .option('--gpu', 'the CUDA build, with the NVIDIA libraries it needs', false)
-    .option('--version <version>', 'of TensorFlow, where it comes from a wheel', DEFAULT_VERSION)
     .addOption(
       new Option('--from <source>', 'where libtensorflow comes from: the Python wheel, an official C tarball, a folder')
         .choices(['wheel', 'tarball', 'dir'])

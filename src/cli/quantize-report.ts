@@ -2,22 +2,16 @@ import type { Comparison } from '../model/quantization/comparison.ts'
 import type { Quantized } from '../model/quantization/quantize-model.ts'
 
 /** What `resnet-serve quantize` prints when it is done. */
-export function quantizeReport({ quantization, report, methods, layers }: Quantized): string {
+export function quantizeReport({ quantization, report, layers }: Quantized): string {
   const { evaluation } = report
   const lines = ['relative error of each value, everything before it in int8 too:']
   for (const [name, error] of Object.entries(layers)) {
     const kept = quantization.fp32.includes(name) ? '  kept in fp32' : ''
     lines.push(`  ${name.padEnd(24)} ${(100 * error).toFixed(2).padStart(6)} %${kept}`)
   }
-  if (Object.keys(methods).length > 1) {
-    lines.push('', 'methods:')
-    for (const [method, comparison] of Object.entries(methods)) {
-      lines.push(`  ${method.padEnd(12)} ${cosines(comparison)}, same class ${percent(comparison.agreement)}`)
-    }
-  }
   lines.push(
     '',
-    `method ${report.method}, ${report.calibration_samples} samples to choose ranges, ${evaluation.samples} others to measure:`,
+    `${report.calibration_samples} samples to choose ranges, ${evaluation.samples} others to measure:`,
     `  embeddings, int8 to fp32: ${cosines(evaluation)}`,
     `  same class: ${percent(evaluation.agreement)}`,
   )

@@ -2,19 +2,17 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { loadGraph } from '../model/load-graph.ts'
 import { type Manifest, parseManifest } from '../model/manifest.ts'
 import { withQuantization } from '../model/quantization/model-json.ts'
-import { type Quantized, type QuantizeOptions, quantizeModel } from '../model/quantization/quantize-model.ts'
-import { METHODS } from '../model/quantization/ranges.ts'
+import { type Quantized, quantizeModel } from '../model/quantization/quantize-model.ts'
 import { SampleSet } from '../model/quantization/sample-set.ts'
 import { quantizeReport } from './quantize-report.ts'
 
 interface Options {
   calibration: string
   evaluate?: string
-  method: QuantizeOptions['method']
   samples: number
   fp32?: string[]
   minCosine: number
@@ -29,9 +27,6 @@ export function quantize(): Command {
     .argument('<model-dir>', 'folder of model.json and weights.safetensors')
     .requiredOption('--calibration <dir>', 'images, or tensors (.f32, .safetensors), like those to be served')
     .option('--evaluate <dir>', 'others to measure on, best in one folder per class; else a quarter of the first')
-    .addOption(
-      new Option('--method <name>', 'how ranges are chosen').choices([...Object.keys(METHODS), 'best']).default('mse'),
-    )
     .option('--samples <n>', 'inputs used of the calibration folder', wholeNumber, 512)
     .option('--fp32 <nodes...>', 'layers that stay in fp32 in any case, as the report names them')
     .option('--min-cosine <x>', 'layers stay in fp32 until every embedding tried reaches this', cosine, 0.998)
@@ -55,7 +50,6 @@ async function run(directory: string, options: Options): Promise<void> {
       labels: manifest.labels,
       calibration,
       evaluation,
-      method: options.method,
       fp32: options.fp32 ?? [],
       minCosine: options.minCosine,
       threads: options.threads,

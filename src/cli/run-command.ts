@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { InstallError } from './tensorflow/install-error.ts'
 
-export interface CommandOptions {
+interface CommandOptions {
   cwd?: string
   env?: NodeJS.ProcessEnv
   /** Lets the command write to the terminal, for those that show their own progress; stdout is then not returned. */
   showOutput?: boolean
 }
 
-export interface CommandResult {
+interface CommandResult {
   /** Null when a signal ended it. */
   code: number | null
   signal: NodeJS.Signals | null

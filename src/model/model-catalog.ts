@@ -18,12 +18,6 @@ export class ModelCatalog {
     this.#models.set(name, versions.set(version, model))
   }
 
-  remove(name: string, version: string): void {
-    const versions = this.#models.get(name)
-    versions?.delete(version)
-    if (versions?.size === 0) this.#models.delete(name)
-  }
-
   /** The model asked for; the highest version where none is named. Throws `model_not_found`. */
   get(name: string | undefined, version: string | undefined): Model {
     const chosen = name ?? this.defaultName ?? ''

@@ -24,8 +24,8 @@ export function info(services: Services): FastifyPluginAsyncTypebox {
         node: process.version,
         status: services.readiness(),
         engine: engine === undefined ? null : { name: engine, ...details, passed_over: passedOver },
-        gpus: services.gpus().map(({ index, name: gpu, driver, memoryTotalMb, memoryUsedMb }) => {
-          return { index, name: gpu, driver, memory_total_mb: memoryTotalMb, memory_used_mb: memoryUsedMb }
+        gpus: services.gpus().map(({ index, name: gpu, driver, memory_total_mb }) => {
+          return { index, name: gpu, driver, memory_total_mb }
         }),
         default_model: services.models.defaultName ?? null,
         models: services.models.list().map(describe),

@@ -46,13 +46,11 @@ export interface Services {
   images: Pick<ImageDecoder, 'decode'>
   limits: Limits
   readiness: () => Readiness
-  /** Resolves when this server is no longer starting, or after `ms`. */
-  started: (ms: number) => Promise<void>
   /** Why so many inputs with that deadline would be refused now, or undefined; asked before work is put into them. */
   refusal: (inputs: number, deadline: number) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined
-  /** Empty where there is none, or no driver to ask. */
+  /** As they were at the start; empty where there is none, or no driver to ask. */
   gpus: () => readonly GpuFacts[]
   observeStages: (timings: StageTimings) => void
   /** The metrics in the Prometheus text format. */

@@ -10,7 +10,6 @@ import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
 import type { Services } from '../routes/services.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
-import type { LoadReport } from './load-report.ts'
 import type { Metrics } from './metrics.ts'
 import { admission } from './plugins/admission.ts'
 import { bodyLimits } from './plugins/body-limits.ts'
@@ -18,7 +17,6 @@ import { bodyParsers } from './plugins/body-parsers.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
-import { reportLoad } from './plugins/report-load.ts'
 import { requestContext } from './plugins/request-context.ts'
 import { strictHttp } from './plugins/strict-http.ts'
 import { sendProblem } from './problem.ts'
@@ -33,14 +31,12 @@ export interface AppOptions {
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
-  /** Puts a load report on inference answers. */
-  loadReport?: { report: LoadReport; format: 'text' | 'json' } | undefined
   logger: FastifyBaseLogger
 }
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, apiKeys, logger, connections, overloadStatus, loadReport } = options
+  const { services, metrics, apiKeys, logger, connections, overloadStatus } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -72,7 +68,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(async (secured) => {
     if (apiKeys.length > 0) await requireApiKey(secured, apiKeys)
     await secured.register(info(services))
-    if (loadReport) await secured.register(reportLoad, loadReport)
     await secured.register(admission, services)
     await secured.register(classify(services))
     await secured.register(embed(services))

@@ -242,11 +242,6 @@ export const OPTIONS = {
     0,
     2 ** 50,
   ),
-  LOAD_REPORT: choice(['text', 'json', 'off'], {
-    default: 'text',
-    unit: 'format',
-    effect: 'Of the ORCA load report in the header `endpoint-load-metrics` of inference answers.',
-  }),
 
   MAX_CONNECTIONS: count(
     { default: 10_000, unit: 'connections', effect: 'Open at once; one more is closed as soon as it is made.' },

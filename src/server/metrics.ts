@@ -1,14 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { REFUSAL_CODES } from '../errors.ts'
 import { AUTO_ORDER } from '../model/engines/engine.ts'
-import type { GpuFacts } from '../model/engines/gpu-facts.ts'
 import type { Vitals } from '../model/engines/protocol.ts'
 import type { StageTimings } from '../routes/services.ts'
 
 /** Seconds: from half a millisecond, a small batch on a fast engine, to the default request timeout. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const REFUSALS = new Set<string>(REFUSAL_CODES)
-const MIB = 2 ** 20
 const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 export interface Sources {
@@ -16,7 +14,6 @@ export interface Sources {
   engineRestarts: () => number
   engineReady: () => boolean
   engineVitals: () => Vitals
-  gpus: () => readonly GpuFacts[]
 }
 
 /** All series of the server, in a registry of its own. Histograms rather than summaries: they add up over replicas. */
@@ -91,8 +88,6 @@ export class Metrics {
     this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
       return sources.engineVitals().liveTensors ?? 0
     })
-    this.#gpuFacts(sources.gpus)
-    this.#gpuMemory(sources.gpus)
     // Series exist before the first event, so that rate() over a fresh replica is 0 and not absent.
     for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
     for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)
@@ -124,38 +119,6 @@ export class Metrics {
 
   async expose(): Promise<{ contentType: string; text: string }> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
-  }
-
-  /** One series per GPU, always 1: what it is stands in the labels, to be joined to the other series by `gpu`. */
-  #gpuFacts(gpus: Sources['gpus']): void {
-    new Gauge({
-      name: 'resnet_gpu_info',
-      help: 'The GPUs that the driver sees.',
-      labelNames: ['gpu', 'name', 'uuid', 'driver'],
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        for (const { index, name, uuid, driver } of gpus()) this.set({ gpu: String(index), name, uuid, driver }, 1)
-      },
-    })
-  }
-
-  /** One series per GPU and kind; none where there is no GPU. */
-  #gpuMemory(gpus: Sources['gpus']): void {
-    new Gauge({
-      name: 'resnet_gpu_memory_bytes',
-      help: 'Memory of each GPU as the driver sees it, all processes together.',
-      labelNames: ['gpu', 'name', 'kind'],
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        for (const { index, name, memoryTotalMb, memoryUsedMb } of gpus()) {
-          const labels = { gpu: String(index), name }
-          if (memoryTotalMb !== undefined) this.set({ ...labels, kind: 'total' }, memoryTotalMb * MIB)
-          if (memoryUsedMb !== undefined) this.set({ ...labels, kind: 'used' }, memoryUsedMb * MIB)
-        }
-      },
-    })
   }
 
   #gauge(name: string, help: string, read: () => number): void {

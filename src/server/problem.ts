@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 /** Every code's HTTP status and title. Exhaustive by type: a new code does not compile until it stands here. */
-export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
+const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   malformed_body: { status: 400, title: 'Malformed body' },
   missing_input: { status: 400, title: 'No input' },
   invalid_tensor: { status: 400, title: 'Invalid tensor' },
@@ -53,14 +53,14 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
 const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
 
 /** What the code is answered with on this server. */
-export function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
+function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
   return OVERLOAD.has(code) ? overloadStatus : PROBLEMS[code].status
 }
 
-export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Any thrown value as a ServeError. Words of errors that are not ours stay in the log. */
-export function asServeError(error: unknown): ServeError {
+function toOwnError(error: unknown): ServeError {
   if (error instanceof ServeError) return error
   const { code, statusCode, validation, validationContext, message } = error as FastifyError & {
     validationContext?: string
@@ -82,7 +82,7 @@ export function asServeError(error: unknown): ServeError {
 
 /** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = asServeError(error)
+  const failure = toOwnError(error)
   const status = statusOf(failure.code, request.server)
   const { title } = PROBLEMS[failure.code]
   if (status >= 500 && status !== 503 && status !== 504)

@@ -1,12 +1,12 @@
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { type Clock, systemClock } from '../batching/clock.ts'
+import { systemClock } from '../batching/clock.ts'
 import { CachedModel, PredictionCache } from '../model/cached-model.ts'
 import type { EngineOptions } from '../model/engines/engine.ts'
 import { engineEnvironment } from '../model/engines/engine-environment.ts'
 import { EnginePool } from '../model/engines/engine-pool.ts'
 import { listGpuDevices } from '../model/engines/gpu-devices.ts'
-import { GpuMonitor } from '../model/engines/gpu-monitor.ts'
+import { type GpuFacts, readGpuFacts } from '../model/engines/gpu-facts.ts'
 import { ImageDecoder } from '../model/input/image-decoder.ts'
 import { ModelCatalog } from '../model/model-catalog.ts'
 import { readRepository } from '../model/repository.ts'
@@ -15,7 +15,6 @@ import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import { type Config, childEnvironment } from './config.ts'
 import { Connections } from './connections.ts'
-import { LoadReport } from './load-report.ts'
 import { Metrics } from './metrics.ts'
 import { Pressure, watchPressure } from './pressure.ts'
 
@@ -62,11 +61,6 @@ export async function createServing(
   const clock = systemClock
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
 
-  let endStart = (): void => {}
-  const startEnded = new Promise<void>((resolve) => {
-    endStart = resolve
-  })
-
   const engine = new EnginePool({
     engine: config.ENGINE,
     options: engineOptions(config),
@@ -88,11 +82,7 @@ export async function createServing(
     batchTimeoutMs: config.BATCH_TIMEOUT_MS,
     maxQueueSize: config.MAX_QUEUE_SIZE,
     clock,
-    onBatch: ({ size, reason, computeMs }) => {
-      metrics.observeBatch(engine.info?.engine ?? 'none', size, reason)
-      // Of several processes each is its part of the engine.
-      loadReport.countBatch(computeMs / Math.max(1, engine.ready))
-    },
+    onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
   })
   const images = new ImageDecoder({
     maxPixels: config.MAX_IMAGE_PIXELS,
@@ -105,14 +95,12 @@ export async function createServing(
     maxRssBytes: config.MAX_RSS_BYTES,
   })
   watchPressure(pressure)
-  const loadReport = createLoadReport(clock, () => batcher.queueDepth / config.MAX_QUEUE_SIZE)
-  const gpus = new GpuMonitor(clock)
+  let gpus: GpuFacts[] = []
   const metrics = new Metrics({
     queueDepth: () => batcher.queueDepth,
     engineRestarts: () => engine.restarts,
     engineReady: () => engine.state === 'ready',
     engineVitals: () => engine.vitals,
-    gpus: () => gpus.facts,
   })
   const models = new ModelCatalog(config.DEFAULT_MODEL)
   const cache =
@@ -143,15 +131,10 @@ export async function createServing(
         requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
       },
       readiness,
-      started: (ms) =>
-        new Promise((resolve) => {
-          const callOff = clock.after(ms, resolve)
-          void startEnded.then(callOff).then(resolve)
-        }),
       // Pictures being decoded will want places in the queue as well.
       refusal: (inputs, deadline) => pressure.refusal ?? batcher.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
-      gpus: () => gpus.facts,
+      gpus: () => gpus,
       observeStages: (timings) => metrics.observeStages(timings),
       metrics: () => metrics.expose(),
     },
@@ -163,7 +146,6 @@ export async function createServing(
       maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
       keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     },
-    loadReport: config.LOAD_REPORT === 'off' ? undefined : { report: loadReport, format: config.LOAD_REPORT },
     logger,
   })
 
@@ -172,7 +154,7 @@ export async function createServing(
     connections: new Connections(app.server, clock),
 
     async start() {
-      await gpus.start()
+      gpus = (await readGpuFacts()) ?? []
       const opened = await engine.start()
       logger.info(
         { engine: opened.engine, ...opened.details, passed_over: opened.passedOver },
@@ -198,35 +180,18 @@ export async function createServing(
         )
       }
       if (phase === 'starting') phase = 'serving'
-      endStart()
     },
 
     beginDraining() {
       const wasServing = phase === 'serving'
       phase = 'draining'
-      endStart()
       return wasServing
     },
 
     async stop() {
       await app.close()
       await batcher.drain()
-      gpus.stop()
       await engine.stop()
     },
   }
-}
-
-function createLoadReport(clock: Clock, queue: () => number): LoadReport {
-  return new LoadReport({
-    clock,
-    cpuMs: () => {
-      const { user, system } = process.cpuUsage()
-      return (user + system) / 1000
-    },
-    cores: availableParallelism(),
-    // Where nothing limits the process, the limit reads as 0 or as more than there is.
-    memory: () => process.memoryUsage.rss() / Math.min(process.constrainedMemory() || totalmem(), totalmem()),
-    queue,
-  })
 }

@@ -1,6 +1,6 @@
 import type { Serving } from './serving.ts'
 
-export interface ShutdownOptions {
+interface ShutdownOptions {
   drainDelayMs: number
   timeoutMs: number
 }

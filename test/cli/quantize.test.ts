@@ -51,7 +51,7 @@ describe('resnet-serve quantize', () => {
     await run(model, '--calibration', samples, '--threads', '1')
     const { quantization } = parseManifest(json())
     expect(Object.keys(quantization?.activations ?? {})).toContain('layer4.1.conv2')
-    expect(quantization?.report).toMatchObject({ method: 'mse', calibration_samples: 4, evaluation: { samples: 2 } })
+    expect(quantization?.report).toMatchObject({ calibration_samples: 4, evaluation: { samples: 2 } })
     const { quantization: _, ...rest } = JSON.parse(json())
     expect(rest).toEqual(JSON.parse(before))
     expect(json().startsWith(before.slice(0, before.lastIndexOf('}')).trimEnd())).toBe(true)
@@ -61,18 +61,10 @@ describe('resnet-serve quantize', () => {
     const { model, samples } = setUp()
     const report = await run(model, '--calibration', samples, '--evaluate', samples, '--threads', '1')
     expect(report).toMatch(/^ {2}layer3\.0\.conv1 +\d+\.\d\d %$/m)
-    expect(report).toContain('method mse, 6 samples to choose ranges, 6 others to measure:')
+    expect(report).toContain('6 samples to choose ranges, 6 others to measure:')
     expect(report).toMatch(/cosine mean 0\.99\d{4}, least 0\.99\d{4}/)
     expect(report).toMatch(/right of 6: fp32 \d+\.\d\d %, int8 \d+\.\d\d %/)
     expect(report).toContain('in fp32: no node')
-  })
-
-  it('compares the methods where asked for the best', async () => {
-    const { model, samples } = setUp()
-    const report = await run(model, '--calibration', samples, '--method', 'best', '--threads', '1')
-    for (const method of ['minmax', 'percentile', 'mse', 'entropy']) {
-      expect(report).toMatch(new RegExp(`^  ${method} +cosine mean`, 'm'))
-    }
   })
 
   it('writes nothing with --dry-run', async () => {
@@ -97,7 +89,6 @@ describe('resnet-serve quantize', () => {
     await failing('--calibration', join(folder, 'none')).toThrow(/none does not exist$/)
     await failing('--calibration', join(folder, 'odd')).toThrow(/x\.f32: the body has 8 bytes/)
     await failing('--calibration', join(folder, 'text')).toThrow(/notes\.txt: the bytes are not an image/)
-    await failing('--calibration', samples, '--method', 'magic').toThrow(/Allowed choices are minmax/)
     await failing('--calibration', samples, '--samples', '0').toThrow(/a whole number from 1/)
     await failing('--calibration', samples, '--min-cosine', '2').toThrow(/a number from 0 to 1/)
     await expect(run(folder, '--calibration', samples)).rejects.toThrow(/has no model\.json$/)

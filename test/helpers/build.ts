@@ -27,7 +27,6 @@ export async function build(options: BuildOptions = {}) {
     engineRestarts: () => 0,
     engineReady: () => true,
     engineVitals: () => ({ residentBytes: 0, liveTensors: 0 }),
-    gpus: () => [],
   })
   const services: Services = {
     clock: systemClock,
@@ -41,7 +40,6 @@ export async function build(options: BuildOptions = {}) {
       requestTimeoutMs: 10_000,
     },
     readiness: () => 'ready',
-    started: async () => {},
     refusal: () => undefined,
     engine: () => ({
       engine: 'onnx',

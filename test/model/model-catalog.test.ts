@@ -42,15 +42,6 @@ describe('ModelCatalog', () => {
     expect(() => catalog('digits').get(undefined, undefined)).toThrow(notFound('no model is loaded'))
   })
 
-  it('serves the next version when the highest is removed, and none after the last', () => {
-    const models = catalog(undefined, ['digits', '1'], ['digits', '2'])
-    models.remove('digits', '2')
-    expect(named(models, 'digits')).toBe('digits/1')
-    models.remove('digits', '1')
-    expect(models.list()).toEqual([])
-    expect(() => models.get('digits', undefined)).toThrow(notFound('no model digits'))
-  })
-
   it('replaces a model that is added again', () => {
     const models = catalog(undefined, ['digits', '1'])
     const again = new FakeModel({ name: 'digits', version: '1' })

@@ -59,17 +59,3 @@ export function relativeDifference(actual: Float32Array, expected: Float32Array)
   }
   return difference / peak
 }
-
-/** 1 for vectors of one direction, whatever their lengths. */
-export function cosine(a: Float32Array, b: Float32Array): number {
-  let product = 0
-  let squaresOfA = 0
-  let squaresOfB = 0
-  for (const [i, value] of a.entries()) {
-    const other = b[i] as number
-    product += value * other
-    squaresOfA += value * value
-    squaresOfB += other * other
-  }
-  return product / Math.sqrt(squaresOfA * squaresOfB)
-}

@@ -3,8 +3,8 @@ import type { CompiledGraph, Engine, EngineName, Outputs } from '../../src/model
 import { openEngine } from '../../src/model/engines/open.ts'
 import { padToSizes } from '../../src/model/engines/padded-graph.ts'
 import { loadGraph } from '../../src/model/load-graph.ts'
+import { cosine } from '../../src/model/quantization/cosine.ts'
 import {
-  cosine,
   FIXTURE_BATCH,
   type ParityFixture,
   parityNames,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { readSafetensors, writeSafetensors } from '../../src/model/safetensors.ts'
+import { readSafetensors } from '../../src/model/safetensors.ts'
 import type { Tensor } from '../../src/model/state-dict.ts'
+import { writeSafetensors } from '../helpers/safetensors.ts'
 
 const tensors: [string, Tensor][] = [
   ['conv1.weight', { shape: [2, 1, 1, 1], data: Float32Array.of(1.5, -2) }],
@@ -18,15 +19,14 @@ function file(header: unknown, data: Uint8Array = new Uint8Array(0)): Buffer {
 const f32 = (shape: unknown, offsets: unknown): object => ({ dtype: 'F32', shape, data_offsets: offsets })
 
 describe('safetensors', () => {
-  it.each(['F32', 'F16'] as const)('reads back what it wrote as %s', (dtype) => {
+  it.each(['F32', 'F16'] as const)('reads every tensor of a file in %s', (dtype) => {
     const read = readSafetensors(writeSafetensors(tensors, dtype))
     for (const [name, { shape, data }] of tensors) expect(read.take(name, shape)).toEqual(data)
     read.assertAllTaken()
   })
 
-  it('starts the data at a multiple of 8 bytes, as the format asks of writers', () => {
+  it('reads names in any alphabet', () => {
     const written = writeSafetensors([['größe', { shape: [1], data: Float32Array.of(1) }]], 'F32')
-    expect((written.length - 4) % 8).toBe(0)
     expect([...readSafetensors(written).take('größe', [1])]).toEqual([1])
   })
 

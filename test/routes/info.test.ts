@@ -24,6 +24,13 @@ describe('GET /info', () => {
     expect(body.models[0].architecture).toMatchObject({ num_classes: 3, embedding_size: 4 })
   })
 
+  it('names each GPU, its driver and its memory', async () => {
+    const facts = { index: 0, name: 'NVIDIA L4', driver: '570.86.15', memory_total_mb: 23_034 }
+    const { app } = await build({ services: { gpus: () => [{ ...facts, uuid: 'GPU-1', memory_used_mb: 4 }] } })
+    // No use of memory: it is that of the start, and would be taken for the present one.
+    expect((await request(app.server).get('/info')).body.gpus).toEqual([facts])
+  })
+
   it('answers before an engine has been opened', async () => {
     const { app } = await build({ services: { engine: () => undefined, readiness: () => 'starting' } })
     expect((await request(app.server).get('/info')).body).toMatchObject({ status: 'starting', engine: null })

@@ -1,7 +1,5 @@
 import request from 'supertest'
 import { describe, expect, it } from 'vitest'
-import type { GpuFacts } from '../../src/model/engines/gpu-facts.ts'
-import { Metrics } from '../../src/server/metrics.ts'
 import { build } from '../helpers/build.ts'
 
 describe('GET /metrics', () => {
@@ -14,27 +12,6 @@ describe('GET /metrics', () => {
     expect(text).toContain('resnet_batch_size_count 0')
     expect(text).toContain('resnet_queue_depth 0')
     expect(text).toContain('resnet_batches_total{engine="onnx",reason="idle"} 0')
-  })
-
-  it('tells of each GPU what it is and how much of its memory is taken, and of none that has gone', async () => {
-    const l4 = { index: 0, uuid: 'GPU-1', name: 'NVIDIA L4', driver: '570.86.15', memoryTotalMb: 4, memoryUsedMb: 1 }
-    let gpus: GpuFacts[] = [l4, { ...l4, index: 1, uuid: 'GPU-2', memoryTotalMb: undefined, memoryUsedMb: undefined }]
-    const metrics = new Metrics({
-      queueDepth: () => 0,
-      engineRestarts: () => 0,
-      engineReady: () => true,
-      engineVitals: () => ({ residentBytes: 0, liveTensors: 0 }),
-      gpus: () => gpus,
-    })
-    const series = async () => (await metrics.expose()).text.split('\n').filter((line) => line.startsWith('resnet_gpu'))
-    expect(await series()).toEqual([
-      'resnet_gpu_info{gpu="0",name="NVIDIA L4",uuid="GPU-1",driver="570.86.15"} 1',
-      'resnet_gpu_info{gpu="1",name="NVIDIA L4",uuid="GPU-2",driver="570.86.15"} 1',
-      'resnet_gpu_memory_bytes{gpu="0",name="NVIDIA L4",kind="total"} 4194304',
-      'resnet_gpu_memory_bytes{gpu="0",name="NVIDIA L4",kind="used"} 1048576',
-    ])
-    gpus = []
-    expect(await series()).toEqual([])
   })
 
   it('counts requests by route and status, failures by code, and times the stages', async () => {

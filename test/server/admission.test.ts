@@ -2,7 +2,6 @@ import request from 'supertest'
 import { describe, expect, it, vi } from 'vitest'
 import { type ErrorCode, OVERLOAD_CODES, REFUSAL_CODES, ServeError } from '../../src/errors.ts'
 import { ModelCatalog } from '../../src/model/model-catalog.ts'
-import type { Readiness } from '../../src/routes/services.ts'
 import { type BuildOptions, build } from '../helpers/build.ts'
 import { FakeModel } from '../helpers/fake-model.ts'
 import { keepAliveClient } from '../helpers/keep-alive.ts'
@@ -48,61 +47,16 @@ describe('work that would be refused', () => {
   })
 })
 
-describe('a server that is starting', () => {
-  /** Not ready until told; `state` is what it is then. */
-  async function starting() {
-    let readiness: Readiness = 'starting'
-    let end = (): void => {}
-    const ended = new Promise<void>((resolve) => {
-      end = resolve
-    })
-    const started = vi.fn(() => ended)
-    const { app } = await build({ services: { readiness: () => readiness, started } })
-    const answer = app.inject({ method: 'POST', url: '/classify', headers: { 'content-type': TENSORS }, payload: good })
-    return {
-      app,
-      answer,
-      started,
-      become: (state: Readiness) => {
-        readiness = state
-        end()
-      },
-    }
-  }
-
-  it('lets requests wait, and answers them when it is ready', async () => {
-    const { answer, become } = await starting()
-    become('ready')
-    expect((await answer).statusCode).toBe(200)
-  })
-
-  it('refuses them when it is not ready in time', async () => {
-    const { answer, become, started } = await starting()
-    become('starting')
-    expect((await answer).json()).toMatchObject({ status: 503, code: 'starting' })
-    expect(started).toHaveBeenCalledWith(5000)
-  })
-
-  it('lets nobody wait longer than their deadline', async () => {
-    const { app, become, started, answer } = await starting()
-    const headers = { 'content-type': TENSORS, 'x-request-timeout-ms': '300' }
-    const hurried = app.inject({ method: 'POST', url: '/classify', headers, payload: good })
-    await vi.waitFor(() => expect(started).toHaveBeenCalledTimes(2))
-    become('ready')
-    await Promise.all([answer, hurried])
-    const waits = (started.mock.calls as unknown as [number][]).map(([ms]) => ms)
-    expect(Math.min(...waits)).toBeLessThanOrEqual(300)
-  })
-
-  it('tells them when it ends instead', async () => {
+describe('a server without models', () => {
+  it.each(['starting', 'draining'] as const)('refuses at once, before the body is read: %s', async (readiness) => {
+    const refusal = vi.fn()
     const models = new ModelCatalog()
-    let readiness: Readiness = 'starting'
-    const started = async (): Promise<void> => {
-      readiness = 'draining'
-    }
-    const { app } = await build({ services: { readiness: () => readiness, started, models } })
-    const { body, status } = await request(app.server).post('/classify').type(TENSORS).send(good)
-    expect([status, body.code]).toEqual([503, 'draining'])
+    const { app } = await build({ services: { readiness: () => readiness, refusal, models } })
+    const post = await keepAliveClient(app)
+    // Too many bytes for anything to be answered but the refusal, were they parsed.
+    const answer = await post('/classify', TENSORS, Buffer.alloc(99_999))
+    expect([answer.status, answer.code, answer.headers.get('retry-after')]).toEqual([503, readiness, '1'])
+    expect(refusal).not.toHaveBeenCalled()
   })
 })
 

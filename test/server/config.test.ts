@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { configurationDocs } from '../../src/cli/config-docs.ts'
+import { configurationDocs } from '../../scripts/config-docs.ts'
 import { loadConfig, OPTIONS } from '../../src/server/config.ts'
 
 const ROOT = new URL('../../', import.meta.url)

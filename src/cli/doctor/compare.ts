@@ -1,3 +1,6 @@
+import type { Outputs } from '../../model/engines/engine.ts'
+import { smallestCosine } from '../../model/quantization/self-check.ts'
+
 /** How far answers are from the reference, over all rows. */
 export interface Agreement {
   /** Largest difference of a value over the largest value of its row, embeddings and logits alike. */
@@ -6,52 +9,29 @@ export interface Agreement {
   embedding_cosine: number
 }
 
-interface Answers {
-  logits: Float32Array
-  embedding: Float32Array
-}
-
-export function compare(actual: Answers, expected: Answers, count: number): Agreement {
-  const differences = [relativeDifferences(actual.logits, expected.logits, count)]
-  differences.push(relativeDifferences(actual.embedding, expected.embedding, count))
+/** NaN anywhere makes the answer NaN, which no bound accepts. */
+export function compare(actual: Outputs, expected: Outputs, count: number): Agreement {
   return {
-    largest_relative_difference: Math.max(...differences.flat()),
-    embedding_cosine: Math.min(
-      ...rows(actual.embedding, count).map((row, i) => cosine(row, rows(expected.embedding, count)[i] ?? row)),
+    largest_relative_difference: Math.max(
+      largestRelativeDifference(actual.logits, expected.logits, count),
+      largestRelativeDifference(actual.embedding, expected.embedding, count),
     ),
+    embedding_cosine: smallestCosine(actual.embedding, expected.embedding, count),
   }
 }
 
-function rows(values: Float32Array, count: number): Float32Array[] {
-  const length = values.length / count
-  return Array.from({ length: count }, (_, i) => values.subarray(i * length, (i + 1) * length))
-}
-
-/** NaN anywhere makes the answer NaN, which no bound accepts. */
-function relativeDifferences(actual: Float32Array, expected: Float32Array, count: number): number[] {
+function largestRelativeDifference(actual: Float32Array, expected: Float32Array, count: number): number {
   if (actual.length !== expected.length) throw new Error(`${actual.length} values instead of ${expected.length}`)
-  const expectedRows = rows(expected, count)
-  return rows(actual, count).map((row, i) => {
-    const reference = expectedRows[i] ?? row
-    let difference = 0
-    let peak = 0
-    for (const [j, value] of reference.entries()) {
-      difference = Math.max(difference, Math.abs(value - (row[j] ?? Number.NaN)))
+  const size = expected.length / count
+  let largest = 0
+  for (let row = 0; row < count; row++) {
+    let [difference, peak] = [0, 0]
+    for (let i = row * size; i < (row + 1) * size; i++) {
+      const value = expected[i] as number
+      difference = Math.max(difference, Math.abs(value - (actual[i] as number)))
       peak = Math.max(peak, Math.abs(value))
     }
-    return difference / peak
-  })
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let dot = 0
-  let aa = 0
-  let bb = 0
-  for (const [i, value] of a.entries()) {
-    const other = b[i] ?? Number.NaN
-    dot += value * other
-    aa += value * value
-    bb += other * other
+    largest = Math.max(largest, difference / peak)
   }
-  return dot / Math.sqrt(aa * bb)
+  return largest
 }

@@ -2,6 +2,7 @@ import { systemClock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
 import type { EngineName, EngineOptions, Outputs, Precision } from '../../model/engines/engine.ts'
 import { EngineChild } from '../../model/engines/engine-child.ts'
+import { MIN_COSINE } from '../../model/quantization/self-check.ts'
 import { loadReference, type Reference } from '../../model/reference.ts'
 import type { RepositoryEntry } from '../../model/repository.ts'
 import { type Agreement, compare } from './compare.ts'
@@ -28,7 +29,7 @@ const KEPT_LINES = 12
 const BATCH_SIZES = [1, 8, 32]
 const BENCH_MS = 1000
 
-export interface TrialOptions {
+interface TrialOptions {
   /** How long each batch size is measured. */
   benchMs?: number
   /** The engine's process; tests put a double here. */
@@ -38,9 +39,8 @@ export interface TrialOptions {
 /** A batch or a load that takes longer counts as hung; wasm needs seconds for the largest batch of a deep model. */
 const HEARTBEAT_TIMEOUT_MS = 120_000
 
-/** What the project promises of fp32, and what its load-time check asks of lower precisions. */
+/** What the project promises of fp32; of lower precisions, the doctor asks what the engines' own check asks. */
 const MAX_RELATIVE_DIFFERENCE = 1e-3
-const MIN_COSINE = 0.99
 
 /** Opens the engine in a process of its own, so that a crash is a line in the report. Never rejects. */
 export async function examineEngine(

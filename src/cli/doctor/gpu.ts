@@ -1,22 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readGpuFacts } from '../../model/engines/gpu-facts.ts'
+import { type GpuFacts, readGpuFacts } from '../../model/engines/gpu-facts.ts'
 import { firstLine } from '../run-command.ts'
 import { checkLibraries, type Library, librariesOf } from './libraries.ts'
 import type { Native } from './native.ts'
 
-export interface GpuDevice {
-  index: number
-  uuid: string
-  name: string
-  driver: string
-  memory_total_mb: number | undefined
-  memory_used_mb: number | undefined
-}
-
 export interface Gpu {
   /** What nvidia-smi tells; undefined without it. */
-  devices: GpuDevice[] | undefined
+  devices: GpuFacts[] | undefined
   /** What the kernel's driver tells, for machines and containers without nvidia-smi. */
   kernel: { driver: string; models: string[] } | undefined
   /** Looked for only where libtensorflow is a CUDA build. */
@@ -27,11 +18,7 @@ export interface Gpu {
 
 /** The driver's side, TensorFlow's side, and what stands between them. */
 export async function examineGpu(native: Native, visibleDevices: string | undefined): Promise<Gpu> {
-  const devices = (await readGpuFacts())?.map(({ memoryTotalMb, memoryUsedMb, ...facts }) => ({
-    ...facts,
-    memory_total_mb: memoryTotalMb,
-    memory_used_mb: memoryUsedMb,
-  }))
+  const devices = await readGpuFacts()
   const kernel = readKernelDriver()
   const libraries =
     native.cuda && native.addon ? await checkLibraries(librariesOf(native.tensorflow), join(native.addon, 'deps')) : []

@@ -18,8 +18,6 @@ export interface Machine {
 /** Instructions that decide which engine and precision is fast; the arm64 ones come last. */
 const RELEVANT_FLAGS = ['avx', 'avx2', 'fma', 'avx512f', 'avx512_vnni', 'avx_vnni', 'amx_int8', 'asimddp', 'i8mm']
 
-const MIB = 2 ** 20
-
 export function describeMachine(): Machine {
   const processors = cpus()
   return {
@@ -29,9 +27,13 @@ export function describeMachine(): Machine {
     processor: processors[0]?.model.trim() || 'unknown',
     cores: availableParallelism(),
     flags: readFlags(),
-    memory_mb: Math.round(Math.min(totalmem(), process.constrainedMemory() || Infinity) / MIB),
-    free_memory_mb: Math.round(freemem() / MIB),
+    memory_mb: mebibytes(Math.min(totalmem(), process.constrainedMemory() || Infinity)),
+    free_memory_mb: mebibytes(freemem()),
   }
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20)
 }
 
 function readFlags(): string[] | undefined {

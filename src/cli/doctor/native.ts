@@ -26,7 +26,7 @@ export interface Native {
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']
 
 /** In the order in which the engines look: what install-tensorflow made, then what npm installed with the server. */
-export function findAddon(tensorflowDir: string): string | undefined {
+function findAddon(tensorflowDir: string): string | undefined {
   for (const base of [pathToFileURL(join(tensorflowDir, 'package.json')).href, import.meta.url]) {
     for (const name of PACKAGES) {
       try {

@@ -4,8 +4,6 @@ import { access, constants, mkdir, open, stat, statfs } from 'node:fs/promises'
 import { InstallError } from './install-error.ts'
 import type { Progress } from './progress.ts'
 
-const GIB = 2 ** 30
-
 export async function sha256(path: string, progress: Progress): Promise<string> {
   const hash = createHash('sha256')
   const bar = progress.bytes('checking', (await stat(path)).size)
@@ -37,13 +35,13 @@ export async function requireFolder(folder: string): Promise<void> {
   }
 }
 
-/** Throws an InstallError when the file system that holds `folder` has less room than that. */
-export async function requireSpace(folder: string, bytes: number): Promise<void> {
+/** Throws an InstallError when the file system that holds `folder` has less room than so many GiB. */
+export async function requireSpace(folder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
-  if (free >= bytes) return
+  const free = (bavail * bsize) / 2 ** 30
+  if (free >= needed) return
   throw new InstallError(
-    `${folder} has ${(free / GIB).toFixed(1)} GiB free and the install needs ${(bytes / GIB).toFixed(1)} GiB; ` +
+    `${folder} has ${free.toFixed(1)} GiB free and the install needs ${needed.toFixed(1)} GiB; ` +
       'TENSORFLOW_DIR can name a folder elsewhere',
   )
 }

@@ -34,7 +34,7 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
   await requireBuildTools()
   await requireFolder(folder)
   const work = await Work.open(folder, source.request)
-  await requireSpace(folder, work.isDone('library') ? 0 : source.bytes)
+  await requireSpace(folder, work.isDone('library') ? 0 : source.space)
 
   const deps = join(packageFolder(work.tree), 'deps')
   await work.step('package', async () => {

@@ -10,8 +10,6 @@ export interface Progress {
   readonly interactive: boolean
 }
 
-const MIB = 2 ** 20
-
 /** Lines and bars on stderr; stdout is for the result. Without a terminal there are lines only. */
 export function terminalProgress(): Progress {
   const interactive = process.stderr.isTTY === true && process.stdout.isTTY === true
@@ -20,7 +18,11 @@ export function terminalProgress(): Progress {
     step: (text) => void process.stderr.write(`${text}\n`),
     bytes(label, total) {
       const bar = new SingleBar(
-        { format: `  ${label} {bar} {percentage}% of ${Math.round(total / MIB)} MiB`, clearOnComplete: true, fps: 5 },
+        {
+          format: `  ${label} {bar} {percentage}% of ${Math.round(total / 2 ** 20)} MiB`,
+          clearOnComplete: true,
+          fps: 5,
+        },
         Presets.rect,
       )
       if (interactive) bar.start(total, 0)

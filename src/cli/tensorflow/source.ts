@@ -8,14 +8,12 @@ import type { Progress } from './progress.ts'
 import type { Request } from './record.ts'
 import { unpackTarball } from './tarball.ts'
 import { obtainWheel, unpackWheel } from './wheel.ts'
-import { findWheels, type WHEELS } from './wheels.ts'
+import { findWheels, TENSORFLOW_VERSION, type WHEELS } from './wheels.ts'
 
 export interface SourceOptions {
   from: Request['from']
   /** The tarball or the folder; for wheels, a folder of them that is used instead of the network. */
   path: string | undefined
-  /** Of the wheels. */
-  version: string
   gpu: boolean
   progress: Progress
   /** Tests put their own here. */
@@ -23,19 +21,19 @@ export interface SourceOptions {
 }
 
 /** Where libtensorflow comes from. */
-export interface Source {
+interface Source {
   request: Request
   description: string
-  /** Free space that the install needs, rounded up. */
-  bytes: number
+  /** GiB of free space that the install needs, with the npm packages and the build. */
+  space: number
   /** Puts lib/ and include/ into `deps`. */
   unpack(deps: string, downloads: string): Promise<void>
 }
 
-const GIB = 2 ** 30
-
-/** A CUDA build's library with the npm packages; a tarball or a folder does not tell its size beforehand. */
-const UNKNOWN_BYTES = 3 * GIB
+/** GiB for downloads and what is unpacked of them. */
+const WHEEL_SPACE = { cpu: 2.5, gpu: 10 }
+/** GiB for a CUDA build's library; a tarball or a folder does not tell its size beforehand. */
+const UNKNOWN_SPACE = 3
 
 /** Throws an InstallError when it is not there or says nothing that can be installed here. */
 export async function openSource(options: SourceOptions): Promise<Source> {
@@ -46,15 +44,15 @@ export async function openSource(options: SourceOptions): Promise<Source> {
   return from === 'tarball' ? await tarballSource(resolve(path), options) : await folderSource(resolve(path), options)
 }
 
-function wheelSource({ path, version, gpu, progress, wheels }: SourceOptions): Source {
-  const { files, bytes } = findWheels(version, gpu, process.arch, wheels)
+function wheelSource({ path, gpu, progress, wheels }: SourceOptions): Source {
+  const sources = findWheels(gpu, process.arch, wheels)
   return {
-    request: request('wheel', gpu, Object.fromEntries(files.map(({ file, sha256 }) => [file, sha256]))),
-    description: `the Python wheel of TensorFlow ${version}`,
-    bytes,
+    request: request('wheel', gpu, sources),
+    description: `the Python wheel of TensorFlow ${TENSORFLOW_VERSION}`,
+    space: WHEEL_SPACE[gpu ? 'gpu' : 'cpu'],
     async unpack(deps, downloads) {
-      for (const wheel of files) {
-        await unpackWheel(await obtainWheel(wheel, downloads, path, progress), deps, progress)
+      for (const [file, sha256] of Object.entries(sources)) {
+        await unpackWheel(await obtainWheel({ file, sha256 }, downloads, path, progress), deps, progress)
       }
     },
   }
@@ -65,7 +63,7 @@ async function tarballSource(path: string, { gpu, progress }: SourceOptions): Pr
   return {
     request: request('tarball', gpu, { [basename(path)]: await sha256(path, progress) }),
     description: path,
-    bytes: UNKNOWN_BYTES,
+    space: UNKNOWN_SPACE,
     unpack: (deps) => unpackTarball(path, deps, progress),
   }
 }
@@ -76,7 +74,7 @@ async function folderSource(path: string, { gpu, progress }: SourceOptions): Pro
   return {
     request: request('dir', gpu, { [await realpath(framework)]: await sha256(framework, progress) }),
     description: path,
-    bytes: UNKNOWN_BYTES,
+    space: UNKNOWN_SPACE,
     unpack: (deps) => copyFolder(path, deps),
   }
 }

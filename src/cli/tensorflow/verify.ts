@@ -4,7 +4,7 @@ import { childModule } from '../child-module.ts'
 import { lastLines, runCommand } from '../run-command.ts'
 import { InstallError } from './install-error.ts'
 
-export interface Verified extends NativeProbe {
+interface Verified extends NativeProbe {
   /** As TensorFlow describes them in its log. */
   devices: string[]
   /** Everything that TensorFlow logged. */

@@ -8,7 +8,12 @@ import { lastLines, runCommand } from '../run-command.ts'
 import { counted, exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
 import type { Progress } from './progress.ts'
-import type { Wheel } from './wheels.ts'
+
+/** A Python wheel, by its name and the sha256 of the whole file. */
+interface Wheel {
+  file: string
+  sha256: string
+}
 
 /** The Python that the tags of our wheels are for. What runs pip may be any other. */
 const PYTHON_TAGS = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--abi', 'none']

@@ -5,7 +5,7 @@
  * - `out_of_memory`: the batch did not fit; a smaller one may.
  * - `device_lost`: the driver or the CUDA context is broken. CUDA never recovers from these within a process.
  */
-export type DeviceError = 'out_of_memory' | 'device_lost'
+type DeviceError = 'out_of_memory' | 'device_lost'
 
 const OUT_OF_MEMORY = new RegExp(
   [

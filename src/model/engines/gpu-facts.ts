@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
-/** One NVIDIA GPU as its driver describes it. */
+/** One NVIDIA GPU as its driver describes it, in the words of the doctor's report and of `/info`. */
 export interface GpuFacts {
   /** The driver's number for it, which CUDA_VISIBLE_DEVICES understands where CUDA_DEVICE_ORDER is PCI_BUS_ID. */
   index: number
@@ -10,8 +10,8 @@ export interface GpuFacts {
   /** Version of the driver, `570.86.15` say. */
   driver: string
   /** MiB; undefined where the driver does not tell (MIG, WSL). */
-  memoryTotalMb: number | undefined
-  memoryUsedMb: number | undefined
+  memory_total_mb: number | undefined
+  memory_used_mb: number | undefined
 }
 
 const FIELDS = ['index', 'uuid', 'name', 'driver_version', 'memory.total', 'memory.used']
@@ -42,9 +42,8 @@ export function parseGpuFacts(text: string): GpuFacts[] {
     const fields = line.split(',').map((field) => field.trim())
     const [index, uuid, name, driver, total, used] = fields
     if (fields.length !== FIELDS.length || !uuid || !name || !driver || !/^\d+$/.test(index ?? '')) return []
-    return [
-      { index: Number(index), uuid, name, driver, memoryTotalMb: megabytes(total), memoryUsedMb: megabytes(used) },
-    ]
+    const memory = { memory_total_mb: megabytes(total), memory_used_mb: megabytes(used) }
+    return [{ index: Number(index), uuid, name, driver, ...memory }]
   })
 }
 

@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { defineRemovedUtilities } from './removed-utilities.ts'
+import type { TfjsNode } from './tensorflow.ts'
 
 export interface NativeProbe {
   /** Version of libtensorflow. */
@@ -12,18 +13,6 @@ export interface NativeProbe {
   tfjs: string
   /** Whether TensorFlow computes on a GPU. */
   gpu: boolean
-}
-
-interface Tensor {
-  dataSync(): Float32Array
-}
-
-/** What is used of the package; its own types would need it installed. */
-interface TfjsNode {
-  version: Record<string, string>
-  backend(): { isUsingGpuDevice: boolean; binding: { TF_Version: string } }
-  ones(shape: number[]): Tensor
-  conv2d(x: Tensor, filter: Tensor, strides: number, pad: 'valid'): Tensor
 }
 
 function probe(folder: string): NativeProbe {

@@ -93,7 +93,7 @@ export interface OnnxNode {
 }
 
 /** A float value whose first dimension is free. */
-export interface OnnxValue {
+interface OnnxValue {
   name: string
   shape: number[]
 }

@@ -10,7 +10,7 @@ import { type EmitOptions, emitOnnx } from './onnx-emitter.ts'
  */
 const SPIN_US = '50'
 
-export interface SessionOptions extends EmitOptions {
+interface SessionOptions extends EmitOptions {
   threads: number
 }
 

@@ -8,7 +8,7 @@ const OPENERS: Record<EngineName, () => Promise<OpenEngine>> = {
   wasm: async () => (await import('./wasm.ts')).openWasm,
 }
 
-export interface OpenedEngine {
+interface OpenedEngine {
   engine: Engine
   /** Engines that `auto` would have preferred, and why each cannot run here. */
   passedOver: { engine: EngineName; reason: string }[]

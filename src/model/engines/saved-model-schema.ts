@@ -106,13 +106,13 @@ export interface NodeDef {
 }
 
 /** A value of the graph that callers feed or fetch by name; -1 is a free dimension. */
-export interface SignatureValue {
+interface SignatureValue {
   node: string
   dtype: DataType
   shape: number[]
 }
 
-export interface SavedModelParts {
+interface SavedModelParts {
   nodes: NodeDef[]
   inputs: Record<string, SignatureValue>
   outputs: Record<string, SignatureValue>

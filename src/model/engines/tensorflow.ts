@@ -16,6 +16,8 @@ export interface TfjsNode {
   version: Record<string, string>
   backend(): { isUsingGpuDevice: boolean; binding: { TF_Version: string } }
   scalar(value: Uint8Array, dtype: 'string'): TfjsTensor
+  ones(shape: number[]): TfjsTensor
+  conv2d(x: TfjsTensor, filter: TfjsTensor, strides: number, pad: 'valid'): TfjsTensor
   memory(): { numTensors: number }
   node: { loadSavedModel(path: string): Promise<SavedModel> }
 }

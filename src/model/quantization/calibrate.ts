@@ -1,17 +1,17 @@
 import type { Graph, GraphNode } from '../graph.ts'
 import { Histogram } from './histogram.ts'
 import type { Quantization } from './quantization.ts'
-import { METHODS, type Method } from './ranges.ts'
+import { leastErrorRange } from './ranges.ts'
 import { toActivation } from './uint8.ts'
 
 /** How the numbers of each value of the graph are distributed, by name. */
 export type Distributions = Map<string, Histogram>
 
 /** Runs one batch; answers with every value asked for at `observedValues`. */
-export type Observe = (input: Float32Array, batchSize: number) => Promise<Record<string, Float32Array>>
+type Observe = (input: Float32Array, batchSize: number) => Promise<Record<string, Float32Array>>
 
 /** Nodes that can be computed in integers, and whose inputs and outputs therefore need scales. */
-export function isQuantizable(node: GraphNode): boolean {
+function isQuantizable(node: GraphNode): boolean {
   return node.op === 'conv' || node.op === 'add'
 }
 
@@ -43,10 +43,10 @@ export async function observeBatch(
   }
 }
 
-/** A range for every value, by one method. */
-export function chooseRanges(distributions: Distributions, method: Method, fp32: string[] = []): Quantization {
+/** A range for every value. */
+export function chooseRanges(distributions: Distributions, fp32: string[] = []): Quantization {
   const activations = [...distributions].map(
-    ([name, histogram]) => [name, toActivation(METHODS[method](histogram))] as const,
+    ([name, histogram]) => [name, toActivation(leastErrorRange(histogram))] as const,
   )
   return { activations: Object.fromEntries(activations), fp32 }
 }

@@ -1,5 +1,9 @@
-/** Cosine of the angle between two vectors; 1 for two vectors of zeros, 0 where only one is, NaN where a value is. */
-export function cosine(a: Float32Array, b: Float32Array): number {
+/**
+ * Cosine of the angle between two vectors; 1 for two vectors of zeros, 0 where only one is, NaN where a value is and for
+ * two lengths.
+ */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.NaN
   let [product, squareA, squareB] = [0, 0, 0]
   for (let i = 0; i < a.length; i++) {
     const [x, y] = [a[i] as number, b[i] as number]

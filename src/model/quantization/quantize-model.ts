@@ -4,7 +4,6 @@ import { chooseRanges, type Distributions, observeBatch, observedBytes, observed
 import { type Answers, answersOf, type Comparison, compare } from './comparison.ts'
 import { layerErrors } from './layer-errors.ts'
 import type { Quantization } from './quantization.ts'
-import { METHODS, type Method } from './ranges.ts'
 import type { SampleSet } from './sample-set.ts'
 import { sensitiveNodes } from './sensitive-nodes.ts'
 
@@ -23,8 +22,6 @@ export interface QuantizeOptions {
   calibration: SampleSet
   /** Not among those of the calibration. */
   evaluation: SampleSet
-  /** `best` tries all and keeps the one with the highest least cosine. */
-  method: Method | 'best'
   /** Nodes that stay in fp32 in any case. */
   fp32: string[]
   /** More nodes go back to fp32 until the least cosine is this. */
@@ -33,8 +30,7 @@ export interface QuantizeOptions {
   onProgress: (stage: string, done: number, total: number) => void
 }
 
-export interface Report {
-  method: Method
+interface Report {
   calibration_samples: number
   evaluation: Comparison
 }
@@ -42,8 +38,6 @@ export interface Report {
 export interface Quantized {
   quantization: Quantization
   report: Report
-  /** Every method that was tried, before any sensitive node went back to fp32. */
-  methods: Partial<Record<Method, Comparison>>
   /** Relative error of each value, in the order of the graph. */
   layers: Record<string, number>
 }
@@ -59,18 +53,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
       answersOf(session, graph, samples, batchSize, (done) => stage && onProgress(stage, done, samples.size)),
     )
   const inFp32 = await answers(evaluation, 'fp32')
-  const comparedTo = async (stage: string, quantization: Quantization): Promise<Comparison> =>
-    compare(inFp32, await answers(evaluation, stage, quantization), options.labels)
-
-  const methods: Partial<Record<Method, Comparison>> = {}
-  const chosen = new Map<Method, Quantization>()
-  for (const name of options.method === 'best' ? (Object.keys(METHODS) as Method[]) : [options.method]) {
-    const ranges = chooseRanges(distributions, name, options.fp32)
-    chosen.set(name, ranges)
-    methods[name] = await comparedTo(name, ranges)
-  }
-  const method = bestOf(methods)
-  const ranges = chosen.get(method) as Quantization
+  const ranges = chooseRanges(distributions, options.fp32)
 
   const few = evaluation.spread(SEARCH_SAMPLES)
   const fewInFp32 = await answers(few)
@@ -82,9 +65,11 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     (done, total) => onProgress('sensitive layers', done, total),
   )
   const quantization = { ...ranges, fp32: [...ranges.fp32, ...sensitive] }
-  const compared = sensitive.length > 0 ? await comparedTo('int8', quantization) : (methods[method] as Comparison)
-  const report = { method, calibration_samples: options.calibration.size, evaluation: compared }
-  return { quantization: { ...quantization, report }, report, methods, layers: await errors(options, quantization) }
+  const report = {
+    calibration_samples: options.calibration.size,
+    evaluation: compare(inFp32, await answers(evaluation, 'int8', quantization), options.labels),
+  }
+  return { quantization: { ...quantization, report }, report, layers: await errors(options, quantization) }
 }
 
 async function observe(options: QuantizeOptions, batchSize: number): Promise<Distributions> {
@@ -108,11 +93,6 @@ async function errors({ graph, evaluation, threads }: QuantizeOptions, quantizat
       layerErrors(fp32, int8, also, evaluation.spread(LAYER_SAMPLES), 1),
     ),
   )
-}
-
-function bestOf(methods: Partial<Record<Method, Comparison>>): Method {
-  const order = Object.entries(methods).sort(([, a], [, b]) => b.cosine_min - a.cosine_min)
-  return order[0]?.[0] as Method
 }
 
 async function withSession<T>(opening: Promise<OnnxSession>, use: (session: OnnxSession) => Promise<T>): Promise<T> {

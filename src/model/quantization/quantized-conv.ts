@@ -5,7 +5,7 @@ const WEIGHT_LIMIT = 127
 const INT32_LIMIT = 2 ** 31 - 1
 
 /** A convolution in integers: real weight = `weightScale[o] * weight`, real bias = `inputScale * weightScale[o] * bias`. */
-export interface QuantizedConv {
+interface QuantizedConv {
   /** `[out, in, kernel, kernel]`, row-major. */
   weight: Int8Array
   /** `[out]` */

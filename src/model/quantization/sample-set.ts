@@ -12,7 +12,7 @@ interface Sample {
   label: string | undefined
 }
 
-export interface SampleBatch {
+interface SampleBatch {
   /** `[size, 1, height, width]`, normalised. */
   input: Float32Array
   labels: (string | undefined)[]

@@ -1,7 +1,7 @@
 import type { Quantization } from './quantization.ts'
 
 /** The least cosine that a quantization reaches on the samples of the search. */
-export type Measure = (quantization: Quantization) => Promise<number>
+type Measure = (quantization: Quantization) => Promise<number>
 
 /**
  * The nodes to keep in fp32, beside those that `quantization` keeps there, so that `measure` reaches `target`: none where it does already. Otherwise they are ordered by

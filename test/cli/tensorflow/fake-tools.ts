@@ -85,7 +85,7 @@ export async function fakeTools(tools = ['g++', 'make', 'python3', 'npm']) {
 
 function pinned(path: string): typeof WHEELS {
   const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex')
-  return { '9.9.9': { cpu: { [process.arch]: { files: [{ file: WHEEL, sha256 }], bytes: 1 } }, gpu: {} } }
+  return { cpu: { [process.arch]: { [WHEEL]: sha256 } }, gpu: {} }
 }
 
 export function wheelEntries(): Record<string, string | Buffer> {

@@ -30,7 +30,6 @@ async function setUp() {
       folder,
       from: 'wheel',
       path: undefined,
-      version: '9.9.9',
       gpu: false,
       force: false,
       progress: silent,
@@ -208,7 +207,6 @@ describe('installTensorflow', () => {
   })
 
   it.each<[string, Partial<InstallOptions>, RegExp]>([
-    ['a version without a pinned wheel', { version: '1.0' }, /no wheel of TensorFlow 1\.0 .* takes 9\.9\.9/],
     ['a GPU build that there is none of', { gpu: true }, /for GPU has no wheel for/],
     ['a folder that is not named', { from: 'dir' }, /--from dir needs --path/],
     ['a tarball that does not exist', { from: 'tarball', path: '/nowhere.tar.gz' }, /does not exist/],

@@ -1,16 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { gpusIn } from '../../../src/cli/tensorflow/verify.ts'
 import { parseWheelName, placeOf } from '../../../src/cli/tensorflow/wheel.ts'
-import { DEFAULT_VERSION, findWheels, WHEELS } from '../../../src/cli/tensorflow/wheels.ts'
+import { findWheels, WHEELS } from '../../../src/cli/tensorflow/wheels.ts'
 
 const pins = Object.values(WHEELS)
-  .flatMap((kinds) => Object.values(kinds))
   .flatMap((architectures) => Object.values(architectures))
-  .flatMap(({ files }) => files)
+  .flatMap((wheels) => Object.entries(wheels))
 
 describe('pinned wheels', () => {
   it('have a name that pip understands and a sha256', () => {
-    for (const { file, sha256 } of pins) {
+    for (const [file, sha256] of pins) {
       expect(sha256).toMatch(/^[0-9a-f]{64}$/)
       const { requirement, platforms } = parseWheelName(file)
       expect(requirement).toMatch(/^[a-z0-9-]+==[0-9.]+$/)
@@ -18,17 +17,15 @@ describe('pinned wheels', () => {
     }
   })
 
-  it('exist for the default version, with and without GPU', () => {
-    expect(findWheels(DEFAULT_VERSION, false, 'x64').files).toHaveLength(1)
-    const gpu = findWheels(DEFAULT_VERSION, true, 'x64').files.map(({ file }) => file.split('-')[0])
-    expect(gpu).toEqual(
-      expect.arrayContaining(['tensorflow', 'nvidia_cudnn_cu12', 'nvidia_cublas_cu12', 'nvidia_nccl_cu12']),
-    )
+  it('exist with and without GPU, TensorFlow’s own first', () => {
+    const names = (gpu: boolean) => Object.keys(findWheels(gpu, 'x64')).map((file) => file.split('-')[0])
+    expect(names(false)).toEqual(['tensorflow_cpu'])
+    expect(names(true)[0]).toBe('tensorflow')
+    expect(names(true)).toEqual(expect.arrayContaining(['nvidia_cudnn_cu12', 'nvidia_cublas_cu12', 'nvidia_nccl_cu12']))
   })
 
   it('are told apart by what they are for', () => {
-    expect(() => findWheels('1.0', false, 'x64')).toThrow(/--version takes 2\.21\.0/)
-    expect(() => findWheels(DEFAULT_VERSION, true, 'arm64')).toThrow(/for GPU has no wheel for arm64, only for x64/)
+    expect(() => findWheels(true, 'arm64')).toThrow(/for GPU has no wheel for arm64, only for x64/)
   })
 })
 

@@ -27,10 +27,10 @@ describe('readGpuFacts', () => {
         uuid: 'GPU-5a1c0d2e-0000-0000-0000-000000000000',
         name: 'NVIDIA A10G',
         driver: '550.127.05',
-        memoryTotalMb: 23028,
-        memoryUsedMb: 4,
+        memory_total_mb: 23028,
+        memory_used_mb: 4,
       },
-      expect.objectContaining({ index: 1, memoryUsedMb: 812 }),
+      expect.objectContaining({ index: 1, memory_used_mb: 812 }),
     ])
   })
 
@@ -57,7 +57,7 @@ describe('parseGpuFacts', () => {
     const [gpu] = parseGpuFacts(
       '0, GPU-1, NVIDIA H100 80GB HBM3 MIG 1g.10gb, 570.86.15, [N/A], [Insufficient Permissions]\n',
     )
-    expect(gpu).toMatchObject({ memoryTotalMb: undefined, memoryUsedMb: undefined })
+    expect(gpu).toMatchObject({ memory_total_mb: undefined, memory_used_mb: undefined })
   })
 
   it('finds no GPU in other words', () => {

@@ -28,7 +28,7 @@ beforeAll(async () => {
   const distributions = new Map()
   await observeBatch(graph, distributions, session.run, fixture.input, FIXTURE_BATCH)
   await session.release()
-  quantization = chooseRanges(distributions, 'minmax')
+  quantization = chooseRanges(distributions)
   reference = { count: FIXTURE_BATCH, input: fixture.input, ...fixture.expected }
 })
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { emitSavedModel } from '../../../src/model/engines/saved-model-emitter.ts'
 import { DT } from '../../../src/model/engines/saved-model-schema.ts'
 import { loadGraph } from '../../../src/model/load-graph.ts'
+import { cosine } from '../../../src/model/quantization/cosine.ts'
 import type { RepositoryEntry } from '../../../src/model/repository.ts'
 import {
-  cosine,
   FIXTURE_BATCH,
   parityNames,
   readParityFixture,

@@ -12,8 +12,9 @@ describe('cosine', () => {
     expect(cosine(Float32Array.from(a), Float32Array.from(b))).toBeCloseTo(expected)
   })
 
-  it('is no number where a value is none, so that no bound takes it for good', () => {
-    expect(cosine(Float32Array.of(1, Number.NaN), Float32Array.of(1, 1))).toBeNaN()
+  it('is no number where a value is none or missing, so that no bound takes it for good', () => {
+    expect(cosine([1, Number.NaN], [1, 1])).toBeNaN()
+    expect(cosine([1, 0, 0], [1, 0])).toBeNaN()
   })
 })
 

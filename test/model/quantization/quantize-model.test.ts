@@ -5,7 +5,6 @@ import { loadGraph } from '../../../src/model/load-graph.ts'
 import { observedValues } from '../../../src/model/quantization/calibrate.ts'
 import { rowCosines } from '../../../src/model/quantization/cosine.ts'
 import { type QuantizeOptions, quantizeModel } from '../../../src/model/quantization/quantize-model.ts'
-import { METHODS } from '../../../src/model/quantization/ranges.ts'
 import { SampleSet } from '../../../src/model/quantization/sample-set.ts'
 import { FIXTURE_BATCH, type ParityFixture, parityNames, readParityFixture, smallFixture } from '../parity-fixtures.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
@@ -19,7 +18,6 @@ function optionsFor({ entry, input }: ParityFixture, changes: Partial<QuantizeOp
     labels: entry.manifest.labels,
     calibration: samples,
     evaluation: samples,
-    method: 'mse',
     fp32: [],
     minCosine: 0.99,
     threads: 1,
@@ -60,13 +58,6 @@ describe.skipIf(whyNotInt8())('quantizeModel', () => {
     expect(second).toEqual(first)
   })
 
-  it('tries every method with `best`, and keeps the one with the highest least cosine', async () => {
-    const { methods, report } = await quantizeModel(optionsFor(smallFixture(), { method: 'best' }))
-    expect(Object.keys(methods)).toEqual(Object.keys(METHODS))
-    const least = Object.values(methods).map(({ cosine_min }) => cosine_min)
-    expect(methods[report.method]?.cosine_min).toBe(Math.max(...least))
-  })
-
   it('returns layers to fp32 where more is asked than int8 gives', async () => {
     const { quantization, report } = await quantizeModel(optionsFor(smallFixture(), { minCosine: 0.9999 }))
     expect(quantization.fp32.length).toBeGreaterThan(0)
@@ -87,7 +78,7 @@ describe.skipIf(whyNotInt8())('quantizeModel', () => {
     expect([...seen]).toEqual([
       ['ranges', 1],
       ['fp32', 1],
-      ['mse', 1],
+      ['int8', 1],
     ])
   })
 })

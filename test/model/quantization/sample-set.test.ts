@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { InputSpec } from '../../../src/model/manifest.ts'
 import { SampleSet } from '../../../src/model/quantization/sample-set.ts'
-import { writeSafetensors } from '../../../src/model/safetensors.ts'
 import { floats, greyPng } from '../../helpers/pictures.ts'
+import { writeSafetensors } from '../../helpers/safetensors.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
 /** Inputs of two pixels side by side. */

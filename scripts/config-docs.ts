@@ -1,6 +1,6 @@
 /** Prints docs/configuration.md, made from the schema that the server itself reads: `npm run docs:config`. */
 import { pathToFileURL } from 'node:url'
-import { OPTIONS } from '../server/config.ts'
+import { OPTIONS } from '../src/server/config.ts'
 
 const HEADER = `# Configuration
 
