@@ -5,8 +5,8 @@
 import { pathToFileURL } from 'node:url'
 import type { EngineName, EngineOptions } from '../src/model/engines/engine.ts'
 import { type RepositoryEntry, readRepository } from '../src/model/repository.ts'
+import { engineOptions } from '../src/server/assemble.ts'
 import { loadConfig } from '../src/server/config.ts'
-import { engineOptions } from '../src/server/serving.ts'
 import { runInChild } from './child-process.ts'
 import { series } from './statistics.ts'
 

@@ -1,6 +1,6 @@
 import { type RepositoryEntry, readRepository } from '../src/model/repository.ts'
+import { engineOptions } from '../src/server/assemble.ts'
 import { type Config, loadConfig, OPTIONS } from '../src/server/config.ts'
-import { engineOptions } from '../src/server/serving.ts'
 import { measureDecoding } from './decode.ts'
 import { PICTURE_KINDS } from './inputs.ts'
 import type { Options } from './options.ts'

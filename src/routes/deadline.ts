@@ -1,15 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { FastifyRequest } from 'fastify'
 import { ServeError } from '../errors.ts'
-import type { Limits } from './services.ts'
 
 /** grpc-timeout's units (gRPC over HTTP/2) in milliseconds. */
 const GRPC_UNITS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
-
-/** When the request must be answered, on the services' clock (ms). Throws as `requestTimeoutMs` does. */
-export function deadlineOf({ arrivedAt, headers }: FastifyRequest, limits: Limits): number {
-  return arrivedAt + requestTimeoutMs(headers, limits.requestTimeoutMs)
-}
 
 /**
  * Milliseconds a request may take: the shortest of the three headers that clients and proxies send, and never more than

@@ -4,7 +4,6 @@ import { readBinaryTensor, readJsonTensor } from '../model/input/tensor.ts'
 import type { InputSpec } from '../model/manifest.ts'
 import type { Model, Prediction } from '../model/model.ts'
 import { clientSignal } from './client-signal.ts'
-import { deadlineOf } from './deadline.ts'
 import type { RawInput } from './inputs/raw-input.ts'
 import { readInputs } from './inputs/read-inputs.ts'
 import type { Services, StageTimings } from './services.ts'
@@ -31,8 +30,8 @@ export interface InferOptions {
 const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled'])
 
 /**
- * What every inference protocol does: read the inputs, decode them, ask the model, keep the order. The deadline is
- * checked before and after decoding; from there on the model keeps it. Nothing is decoded that would be refused.
+ * What every inference protocol does: read the inputs, decode them, ask the model, keep the order. Nothing is decoded that
+ * would be refused by then; after that the model keeps the deadline.
  */
 export async function infer(
   request: FastifyRequest,
@@ -41,11 +40,8 @@ export async function infer(
   options: InferOptions,
 ): Promise<Inference> {
   const { clock, limits } = services
-  if (services.readiness() === 'starting')
-    throw new ServeError('starting', 'the model is being loaded', { retryAfterS: 1 })
   const model = services.models.get(options.model, options.version)
-  const deadline = deadlineOf(request, limits)
-  assertInTime(services, deadline)
+  const { deadline } = request
   const raw = await readInputs(request, model.manifest.input, limits)
   const refused = services.refusal(raw.length, deadline)
   if (refused) throw refused
@@ -64,7 +60,6 @@ export async function infer(
   )
   const decodeMs = clock.now() - decodeStart
   if (!options.partial) throwFirstError(predictions)
-  assertInTime(services, deadline)
 
   if (decoded.length > 0) {
     const inputs = decoded.map(({ input }) => input)
@@ -101,9 +96,4 @@ function throwFirstError(predictions: (Prediction | ServeError)[]): void {
   for (const [index, prediction] of predictions.entries()) {
     if (prediction instanceof ServeError) throw prediction.atIndex(index)
   }
-}
-
-function assertInTime({ clock }: Services, deadline: number): void {
-  if (clock.now() >= deadline)
-    throw new ServeError('deadline_exceeded', 'the deadline passed before the model was asked')
 }

@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** On the services' clock (ms): deadlines count from here. */
     arrivedAt: number
+    /** When an inference request must be answered, on the services' clock (ms). */
+    deadline: number
     /** Set when the request failed; for the log and the metrics. */
     errorCode: ErrorCode | undefined
     /** Set where the length of the body was not announced: whoever reads it counts. */
@@ -46,7 +48,7 @@ export interface Services {
   images: Pick<ImageDecoder, 'decode'>
   limits: Limits
   readiness: () => Readiness
-  /** Why so many inputs with that deadline would be refused now, or undefined; asked before work is put into them. */
+  /** Why so many inputs with that deadline would be refused now, as when it has passed; asked before work is put into them. */
   refusal: (inputs: number, deadline: number) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined

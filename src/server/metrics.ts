@@ -19,78 +19,56 @@ export interface Sources {
 /** All series of the server, in a registry of its own. Histograms rather than summaries: they add up over replicas. */
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #requests: Counter<'route' | 'method' | 'status'>
-  readonly #errors: Counter<'code'>
-  readonly #refusals: Counter<'reason'>
-  readonly #stages: Record<'request' | 'decode' | 'queue' | 'compute', Histogram>
-  readonly #batchSize: Histogram
-  readonly #cacheHits: Counter
-  readonly #cacheMisses: Counter
-  readonly #batches: Counter<'engine' | 'reason'>
+  readonly #requests = this.#counter('resnet_requests_total', 'Requests answered, by route, method and HTTP status.', [
+    'route',
+    'method',
+    'status',
+  ])
+  readonly #errors = this.#counter('resnet_request_errors_total', 'Requests that failed, by error code.', ['code'])
+  readonly #refusals = this.#counter(
+    'resnet_refusals_total',
+    'Inference requests refused with Retry-After, by error code.',
+    ['reason'],
+  )
+  readonly #stages = {
+    request: this.#duration('request', 'From the first byte of an inference request to the end of its answer.'),
+    decode: this.#duration('decode', 'Decoding and fitting of a request’s inputs.'),
+    queue: this.#duration('queue', 'Wait for a batch; the longest of a request’s inputs.'),
+    compute: this.#duration('compute', 'The batch on the engine; the longest of a request’s inputs.'),
+  }
+  readonly #batchSize = this.#histogram('resnet_batch_size', 'Inputs per batch.', BATCH_SIZE_BUCKETS)
+  readonly #batches = this.#counter(
+    'resnet_batches_total',
+    'Batches computed, by engine and by why they left: full, timeout, idle (the engine was free), ahead or retry.',
+    ['engine', 'reason'],
+  )
+  readonly #cacheHits = this.#counter(
+    'resnet_cache_hits_total',
+    'Inputs answered from the cache, or by a computation that was under way for an equal input.',
+  )
+  readonly #cacheMisses = this.#counter(
+    'resnet_cache_misses_total',
+    'Inputs that the cache had no answer to; 0 where there is no cache (CACHE_MB).',
+  )
 
-  constructor(sources: Sources) {
-    const registers = [this.#registry]
+  constructor() {
     collectDefaultMetrics({ register: this.#registry })
-    this.#requests = new Counter({
-      name: 'resnet_requests_total',
-      help: 'Requests answered, by route, method and HTTP status.',
-      labelNames: ['route', 'method', 'status'],
-      registers,
-    })
-    this.#errors = new Counter({
-      name: 'resnet_request_errors_total',
-      help: 'Requests that failed, by error code.',
-      labelNames: ['code'],
-      registers,
-    })
-    this.#refusals = new Counter({
-      name: 'resnet_refusals_total',
-      help: 'Inference requests refused with Retry-After, by error code.',
-      labelNames: ['reason'],
-      registers,
-    })
-    const duration = (stage: string, help: string): Histogram =>
-      new Histogram({ name: `resnet_${stage}_duration_seconds`, help, buckets: DURATION_BUCKETS, registers })
-    this.#stages = {
-      request: duration('request', 'From the first byte of an inference request to the end of its answer.'),
-      decode: duration('decode', 'Decoding and fitting of a request’s inputs.'),
-      queue: duration('queue', 'Wait for a batch; the longest of a request’s inputs.'),
-      compute: duration('compute', 'The batch on the engine; the longest of a request’s inputs.'),
-    }
-    this.#batchSize = new Histogram({
-      name: 'resnet_batch_size',
-      help: 'Inputs per batch.',
-      buckets: BATCH_SIZE_BUCKETS,
-      registers,
-    })
-    this.#batches = new Counter({
-      name: 'resnet_batches_total',
-      help: 'Batches computed, by engine and by why they left: full, timeout, idle (the engine was free) or retry.',
-      labelNames: ['engine', 'reason'],
-      registers,
-    })
-    this.#cacheHits = new Counter({
-      name: 'resnet_cache_hits_total',
-      help: 'Inputs answered from the cache, or by a computation that was under way for an equal input.',
-      registers,
-    })
-    this.#cacheMisses = new Counter({
-      name: 'resnet_cache_misses_total',
-      help: 'Inputs that the cache had no answer to; 0 where there is no cache (CACHE_MB).',
-      registers,
-    })
-    this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', sources.queueDepth)
-    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', sources.engineRestarts)
-    this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(sources.engineReady()))
-    this.#gauge('resnet_engine_resident_memory_bytes', 'Resident memory of the engine processes.', () => {
-      return sources.engineVitals().residentBytes
-    })
-    this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
-      return sources.engineVitals().liveTensors ?? 0
-    })
     // Series exist before the first event, so that rate() over a fresh replica is 0 and not absent.
     for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
     for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)
+  }
+
+  /** Adds what is read when somebody asks. Call it once. */
+  watch({ queueDepth, engineRestarts, engineReady, engineVitals }: Sources): void {
+    this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', queueDepth)
+    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', engineRestarts)
+    this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(engineReady()))
+    this.#gauge('resnet_engine_resident_memory_bytes', 'Resident memory of the engine processes.', () => {
+      return engineVitals().residentBytes
+    })
+    this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
+      return engineVitals().liveTensors ?? 0
+    })
   }
 
   observeRequest(route: string, method: string, status: number, seconds: number, errorCode: string | undefined): void {
@@ -119,6 +97,18 @@ export class Metrics {
 
   async expose(): Promise<{ contentType: string; text: string }> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[] = []): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.#registry] })
+  }
+
+  #duration(stage: string, help: string): Histogram {
+    return this.#histogram(`resnet_${stage}_duration_seconds`, help, DURATION_BUCKETS)
   }
 
   #gauge(name: string, help: string, read: () => number): void {

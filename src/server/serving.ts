@@ -1,22 +1,13 @@
-import { availableParallelism } from 'node:os'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { systemClock } from '../batching/clock.ts'
-import { CachedModel, PredictionCache } from '../model/cached-model.ts'
-import type { EngineOptions } from '../model/engines/engine.ts'
-import { engineEnvironment } from '../model/engines/engine-environment.ts'
-import { EnginePool } from '../model/engines/engine-pool.ts'
-import { listGpuDevices } from '../model/engines/gpu-devices.ts'
 import { type GpuFacts, readGpuFacts } from '../model/engines/gpu-facts.ts'
-import { ImageDecoder } from '../model/input/image-decoder.ts'
-import { ModelCatalog } from '../model/model-catalog.ts'
-import { readRepository } from '../model/repository.ts'
-import { createModelBatcher, ServedModel } from '../model/served-model.ts'
+import { type RepositoryEntry, readRepository } from '../model/repository.ts'
+import { ServedModel } from '../model/served-model.ts'
 import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
-import { type Config, childEnvironment } from './config.ts'
+import { assemble } from './assemble.ts'
+import type { Config } from './config.ts'
 import { Connections } from './connections.ts'
-import { Metrics } from './metrics.ts'
-import { Pressure, watchPressure } from './pressure.ts'
 
 /** The server put together, and its order of life: `start`, then `beginDraining`, then `stop`. */
 export interface Serving {
@@ -33,20 +24,9 @@ export interface Serving {
   stop(): Promise<void>
 }
 
-/** What the engine is opened with, here and by the commands that open one themselves. */
-export function engineOptions(config: Config): EngineOptions {
-  return {
-    threads: config.ENGINE_THREADS,
-    precision: config.PRECISION,
-    tensorflowDir: config.TENSORFLOW_DIR,
-    gpu: { memoryLimitMb: config.GPU_MEMORY_LIMIT_MB },
-  }
-}
-
 /**
- * Checks the repository and connects the parts; nothing runs yet. Throws a plain Error when the repository is not sound.
- * `onFatal` tells of an engine that has been restarted too often. `engineEntry` is the engine process's module: the
- * bench and the tests put doubles there.
+ * Checks the repository and puts the server together; nothing runs yet. Throws a plain Error when the repository is not
+ * sound. The other arguments are `assemble`'s.
  */
 export async function createServing(
   config: Config,
@@ -58,60 +38,9 @@ export async function createServing(
   if (config.DEFAULT_MODEL !== undefined && !entries.some(({ manifest }) => manifest.name === config.DEFAULT_MODEL)) {
     throw new Error(`DEFAULT_MODEL is ${config.DEFAULT_MODEL}, which is not in ${config.MODEL_REPOSITORY}`)
   }
-  const clock = systemClock
+  const { engine, batcher, models, images, pressure, metrics, cached } = assemble(config, logger, onFatal, engineEntry)
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
-
-  const engine = new EnginePool({
-    engine: config.ENGINE,
-    options: engineOptions(config),
-    devices: config.CUDA_VISIBLE_DEVICES ?? listGpuDevices(),
-    processes: config.ENGINE_PROCESSES || Math.min(2, config.ENGINE_THREADS || availableParallelism()),
-    env: childEnvironment(engineEnvironment(config.ENGINE)),
-    heartbeatTimeoutMs: config.ENGINE_HEARTBEAT_TIMEOUT_MS,
-    batchTimeoutMs: config.ENGINE_BATCH_TIMEOUT_MS,
-    allowedBatchSizes: config.ALLOWED_BATCH_SIZES,
-    clock,
-    log: (level, message) => logger[level]({ component: 'engine' }, message),
-    maxBatchSize: config.MAX_BATCH_SIZE,
-    onOfferChange: () => batcher.wake(),
-    onFatal,
-    ...(engineEntry ? { entry: engineEntry } : {}),
-  })
-  const batcher = createModelBatcher(engine, {
-    maxBatchSize: config.MAX_BATCH_SIZE,
-    batchTimeoutMs: config.BATCH_TIMEOUT_MS,
-    maxQueueSize: config.MAX_QUEUE_SIZE,
-    clock,
-    onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
-  })
-  const images = new ImageDecoder({
-    maxPixels: config.MAX_IMAGE_PIXELS,
-    maxSide: config.MAX_IMAGE_SIDE,
-    timeoutS: config.DECODE_TIMEOUT_S,
-    maxPending: config.MAX_QUEUE_SIZE,
-  })
-  const pressure = new Pressure({
-    maxEventLoopDelayMs: config.MAX_EVENT_LOOP_DELAY_MS,
-    maxRssBytes: config.MAX_RSS_BYTES,
-  })
-  watchPressure(pressure)
   let gpus: GpuFacts[] = []
-  const metrics = new Metrics({
-    queueDepth: () => batcher.queueDepth,
-    engineRestarts: () => engine.restarts,
-    engineReady: () => engine.state === 'ready',
-    engineVitals: () => engine.vitals,
-  })
-  const models = new ModelCatalog(config.DEFAULT_MODEL)
-  const cache =
-    config.CACHE_MB > 0
-      ? new PredictionCache({
-          maxBytes: config.CACHE_MB * 2 ** 20,
-          maxWaiting: config.MAX_QUEUE_SIZE,
-          clock,
-          onLookup: (hits, misses) => metrics.observeCache(hits, misses),
-        })
-      : undefined
 
   const readiness = (): Readiness => {
     if (phase !== 'serving') return phase
@@ -120,7 +49,7 @@ export async function createServing(
 
   const app = await buildApp({
     services: {
-      clock,
+      clock: systemClock,
       models,
       images,
       limits: {
@@ -149,36 +78,25 @@ export async function createServing(
     logger,
   })
 
+  async function load(entry: RepositoryEntry): Promise<void> {
+    const { name, version } = entry.manifest
+    const key = `${name}/${version}`
+    const loaded = await engine.load(key, entry)
+    models.add(cached(new ServedModel(key, entry.manifest, loaded, batcher)))
+    const { parameters, loadMs, precision, precisionReason } = loaded
+    const line = { model: name, version, parameters, precision, precision_reason: precisionReason }
+    logger.info({ ...line, load_ms: Math.round(loadMs) }, `model ${key} is loaded`)
+  }
+
   return {
     app,
-    connections: new Connections(app.server, clock),
+    connections: new Connections(app.server, systemClock),
 
     async start() {
       gpus = (await readGpuFacts()) ?? []
-      const opened = await engine.start()
-      logger.info(
-        { engine: opened.engine, ...opened.details, passed_over: opened.passedOver },
-        `engine ${opened.engine}`,
-      )
-      for (const entry of entries) {
-        const { name, version } = entry.manifest
-        const key = `${name}/${version}`
-        const loaded = await engine.load(key, entry)
-        const { parameters, loadMs, precision, precisionReason } = loaded
-        const model = new ServedModel(key, entry.manifest, loaded, batcher)
-        models.add(cache ? new CachedModel(model, cache) : model)
-        logger.info(
-          {
-            model: name,
-            version,
-            parameters,
-            precision,
-            precision_reason: precisionReason,
-            load_ms: Math.round(loadMs),
-          },
-          `model ${key} is loaded`,
-        )
-      }
+      const { engine: name, details, passedOver } = await engine.start()
+      logger.info({ engine: name, ...details, passed_over: passedOver }, `engine ${name}`)
+      for (const entry of entries) await load(entry)
       if (phase === 'starting') phase = 'serving'
     },
 

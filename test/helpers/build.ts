@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/batching/clock.ts'
+import { ServeError } from '../../src/errors.ts'
 import { ImageDecoder } from '../../src/model/input/image-decoder.ts'
 import { ModelCatalog } from '../../src/model/model-catalog.ts'
 import type { Services } from '../../src/routes/services.ts'
@@ -22,7 +23,8 @@ export async function build(options: BuildOptions = {}) {
   const model = options.models?.[0] ?? new FakeModel()
   const models = new ModelCatalog()
   for (const each of options.models ?? [model]) models.add(each)
-  const metrics = new Metrics({
+  const metrics = new Metrics()
+  metrics.watch({
     queueDepth: () => 0,
     engineRestarts: () => 0,
     engineReady: () => true,
@@ -40,7 +42,9 @@ export async function build(options: BuildOptions = {}) {
       requestTimeoutMs: 10_000,
     },
     readiness: () => 'ready',
-    refusal: () => undefined,
+    // As a batcher with an empty queue has it.
+    refusal: (_inputs, deadline) =>
+      deadline > systemClock.now() ? undefined : new ServeError('deadline_exceeded', 'the deadline passed'),
     engine: () => ({
       engine: 'onnx',
       details: { version: '0' },

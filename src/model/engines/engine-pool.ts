@@ -11,8 +11,6 @@ export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'onStateCh
   processes: number
   /** Inputs of one batch at the most. */
   maxBatchSize: number
-  /** Called when what is offered may have changed, other than by a batch's start or end. */
-  onOfferChange: () => void
 }
 
 /** How a member's state reads for the whole, the best first. */
@@ -27,6 +25,8 @@ const BEST_FIRST: EngineState[] = ['ready', 'starting', 'restarting', 'stopped',
  * that is alone goes to the first process, which can take all threads for it.
  */
 export class EnginePool {
+  /** Called when what is offered may have changed, other than by a batch's start or end. */
+  onOfferChange: () => void = () => {}
   readonly #options: EnginePoolOptions
   readonly #members: Member[] = []
 
@@ -142,7 +142,7 @@ export class EnginePool {
   }
 
   #add(device: string | undefined, engine = this.#options.engine): EngineProcess {
-    const { options, processes, onOfferChange, onFatal, log } = this.#options
+    const { options, processes, onFatal, log } = this.#options
     const index = this.#members.length
     const name = device !== undefined ? `GPU ${device}: ` : processes > 1 ? `process ${index + 1}: ` : ''
     const share = processes > 1 ? { index, count: processes } : undefined
@@ -151,7 +151,7 @@ export class EnginePool {
       engine,
       options: { ...options, share, gpu: { ...options.gpu, device } },
       log: (level, message) => log(level, `${name}${message}`),
-      onStateChange: onOfferChange,
+      onStateChange: () => this.onOfferChange(),
       onFatal: (reason) => {
         if (this.state === 'failed') onFatal(`${name}${reason}`)
         else log('error', `${name}${reason}; the others go on`)

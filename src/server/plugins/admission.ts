@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServeError } from '../../errors.ts'
-import { deadlineOf } from '../../routes/deadline.ts'
+import { requestTimeoutMs } from '../../routes/deadline.ts'
 import type { Services } from '../../routes/services.ts'
 
 /**
@@ -16,8 +16,10 @@ export const admission = fp(async (app: FastifyInstance, { limits, models, readi
     const ended = state === 'draining' && models.list().length === 0
     return ended ? new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 }) : undefined
   }
+  app.decorateRequest('deadline', Number.POSITIVE_INFINITY)
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.method !== 'POST') return done()
-    done(withoutModels() ?? refusal(1, deadlineOf(request, limits)))
+    request.deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
+    done(withoutModels() ?? refusal(1, request.deadline))
   })
 })

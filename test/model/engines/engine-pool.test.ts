@@ -22,11 +22,11 @@ function create(options: Partial<EnginePoolOptions> = {}) {
     clock,
     log: (level, message) => log.push(`${level} ${message}`),
     maxBatchSize: 8,
-    onOfferChange: () => readyCounts.push(pool.ready),
     onFatal: (reason) => fatal.push(reason),
     entry: DOUBLE,
     ...options,
   })
+  pool.onOfferChange = () => readyCounts.push(pool.ready)
   const run = (key = 'a') => pool.run(key, { input: Float32Array.of(1), batchSize: 1 })
   return { pool: stopAfterTest(pool), clock, log, fatal, readyCounts, run }
 }

@@ -1,0 +1,111 @@
+import { availableParallelism } from 'node:os'
+import type { FastifyBaseLogger } from 'fastify'
+import { systemClock } from '../batching/clock.ts'
+import { CachedModel, PredictionCache } from '../model/cached-model.ts'
+import type { EngineOptions } from '../model/engines/engine.ts'
+import { engineEnvironment } from '../model/engines/engine-environment.ts'
+import { EnginePool } from '../model/engines/engine-pool.ts'
+import { listGpuDevices } from '../model/engines/gpu-devices.ts'
+import { ImageDecoder } from '../model/input/image-decoder.ts'
+import type { Model } from '../model/model.ts'
+import { ModelCatalog } from '../model/model-catalog.ts'
+import { createModelBatcher, type ModelBatcher } from '../model/served-model.ts'
+import { type Config, childEnvironment } from './config.ts'
+import { Metrics } from './metrics.ts'
+import { Pressure, watchPressure } from './pressure.ts'
+
+/** What the server consists of beside HTTP. */
+export interface Parts {
+  engine: EnginePool
+  batcher: ModelBatcher
+  models: ModelCatalog
+  images: ImageDecoder
+  pressure: Pressure
+  metrics: Metrics
+  /** Puts the cache in front of a model, where there is one. */
+  cached: (model: Model) => Model
+}
+
+/** What the engine is opened with, here and by the commands that open one themselves. */
+export function engineOptions(config: Config): EngineOptions {
+  return {
+    threads: config.ENGINE_THREADS,
+    precision: config.PRECISION,
+    tensorflowDir: config.TENSORFLOW_DIR,
+    gpu: { memoryLimitMb: config.GPU_MEMORY_LIMIT_MB },
+  }
+}
+
+/**
+ * Makes the parts and connects them; nothing runs yet. `onFatal` tells of an engine that has been restarted too often.
+ * `engineEntry` is the engine process's module: the bench and the tests put doubles there.
+ */
+export function assemble(
+  config: Config,
+  logger: FastifyBaseLogger,
+  onFatal: (reason: string) => void,
+  engineEntry?: URL,
+): Parts {
+  const clock = systemClock
+  const metrics = new Metrics()
+  const engine = new EnginePool({
+    engine: config.ENGINE,
+    options: engineOptions(config),
+    devices: config.CUDA_VISIBLE_DEVICES ?? listGpuDevices(),
+    processes: config.ENGINE_PROCESSES || Math.min(2, config.ENGINE_THREADS || availableParallelism()),
+    maxBatchSize: config.MAX_BATCH_SIZE,
+    env: childEnvironment(engineEnvironment(config.ENGINE)),
+    heartbeatTimeoutMs: config.ENGINE_HEARTBEAT_TIMEOUT_MS,
+    batchTimeoutMs: config.ENGINE_BATCH_TIMEOUT_MS,
+    allowedBatchSizes: config.ALLOWED_BATCH_SIZES,
+    clock,
+    log: (level, message) => logger[level]({ component: 'engine' }, message),
+    onFatal,
+    ...(engineEntry ? { entry: engineEntry } : {}),
+  })
+  const batcher = createModelBatcher(engine, {
+    maxBatchSize: config.MAX_BATCH_SIZE,
+    batchTimeoutMs: config.BATCH_TIMEOUT_MS,
+    maxQueueSize: config.MAX_QUEUE_SIZE,
+    clock,
+    onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
+  })
+  engine.onOfferChange = () => batcher.wake()
+  metrics.watch({
+    queueDepth: () => batcher.queueDepth,
+    engineRestarts: () => engine.restarts,
+    engineReady: () => engine.state === 'ready',
+    engineVitals: () => engine.vitals,
+  })
+  const images = new ImageDecoder({
+    maxPixels: config.MAX_IMAGE_PIXELS,
+    maxSide: config.MAX_IMAGE_SIDE,
+    timeoutS: config.DECODE_TIMEOUT_S,
+    maxPending: config.MAX_QUEUE_SIZE,
+  })
+  const pressure = new Pressure({
+    maxEventLoopDelayMs: config.MAX_EVENT_LOOP_DELAY_MS,
+    maxRssBytes: config.MAX_RSS_BYTES,
+  })
+  watchPressure(pressure)
+  return {
+    engine,
+    batcher,
+    models: new ModelCatalog(config.DEFAULT_MODEL),
+    images,
+    pressure,
+    metrics,
+    cached: createCache(config, metrics),
+  }
+}
+
+function createCache({ CACHE_MB, MAX_QUEUE_SIZE }: Config, metrics: Metrics): Parts['cached'] {
+  if (CACHE_MB === 0) return (model) => model
+  const cache = new PredictionCache({
+    maxBytes: CACHE_MB * 2 ** 20,
+    maxWaiting: MAX_QUEUE_SIZE,
+    clock: systemClock,
+    onLookup: (hits, misses) => metrics.observeCache(hits, misses),
+  })
+  return (model) => new CachedModel(model, cache)
+}
