@@ -29,44 +29,35 @@ export class Metrics {
   constructor(sources: Sources) {
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry })
-    this.#requests = new Counter({
-      name: 'resnet_requests_total',
-      help: 'Requests answered, by route, method and HTTP status.',
-      labelNames: ['route', 'method', 'status'],
-      registers,
-    })
-    this.#errors = new Counter({
-      name: 'resnet_request_errors_total',
-      help: 'Requests that failed, by error code.',
-      labelNames: ['code'],
-      registers,
-    })
-    this.#refusals = new Counter({
-      name: 'resnet_refusals_total',
-      help: 'Inference requests refused with Retry-After, by error code.',
-      labelNames: ['reason'],
-      registers,
-    })
+    const counter = <Label extends string>(name: string, labelNames: Label[], help: string): Counter<Label> =>
+      new Counter({ name, help, labelNames, registers })
+    this.#requests = counter(
+      'resnet_requests_total',
+      ['route', 'method', 'status'],
+      'Requests answered, by route, method and HTTP status.',
+    )
+    this.#errors = counter('resnet_request_errors_total', ['code'], 'Requests that failed, by error code.')
+    this.#refusals = counter(
+      'resnet_refusals_total',
+      ['reason'],
+      'Inference requests refused with Retry-After, by error code.',
+    )
+    const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+      new Histogram({ name, help, buckets, registers })
     const duration = (stage: string, help: string): Histogram =>
-      new Histogram({ name: `resnet_${stage}_duration_seconds`, help, buckets: DURATION_BUCKETS, registers })
+      histogram(`resnet_${stage}_duration_seconds`, help, DURATION_BUCKETS)
     this.#stages = {
       request: duration('request', 'From the first byte of an inference request to the end of its answer.'),
       decode: duration('decode', 'Decoding and fitting of a request’s inputs.'),
       queue: duration('queue', 'Wait for a batch; the longest of a request’s inputs.'),
       compute: duration('compute', 'The batch on the engine; the longest of a request’s inputs.'),
     }
-    this.#batchSize = new Histogram({
-      name: 'resnet_batch_size',
-      help: 'Inputs per batch.',
-      buckets: BATCH_SIZE_BUCKETS,
-      registers,
-    })
-    this.#batches = new Counter({
-      name: 'resnet_batches_total',
-      help: 'Batches computed, by engine and by why they left: full, timeout, idle (the engine was free) or retry.',
-      labelNames: ['engine', 'reason'],
-      registers,
-    })
+    this.#batchSize = histogram('resnet_batch_size', 'Inputs per batch.', BATCH_SIZE_BUCKETS)
+    this.#batches = counter(
+      'resnet_batches_total',
+      ['engine', 'reason'],
+      'Batches computed, by engine and by why they left: full, timeout, idle (the engine was free) or retry.',
+    )
     this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', sources.queueDepth)
     this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', sources.engineRestarts)
     this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(sources.engineReady()))
