@@ -45,14 +45,7 @@ const ManifestSchema = Type.Object(
   { additionalProperties: false },
 )
 
-export interface InputSpec {
-  /** Pixels. */
-  height: number
-  width: number
-  mean: number
-  std: number
-  invert: 'never' | 'auto'
-  fit: 'fill' | 'contain' | 'cover' | 'ink'
+export interface InputSpec extends Omit<Static<typeof InputSchema>, 'ink_size'> {
   inkSize: number
 }
 
@@ -101,13 +94,12 @@ export function parseManifest(text: string): Manifest {
   }
 }
 
-function parseInput(json: Static<typeof InputSchema>): InputSpec {
-  const { height, width, mean, std, invert, fit } = json
-  const shorter = Math.min(height, width)
+function parseInput({ ink_size, ...input }: Static<typeof InputSchema>): InputSpec {
+  const shorter = Math.min(input.height, input.width)
   // MNIST's own proportion: ink of 20 pixels in a field of 28.
-  const inkSize = json.ink_size ?? Math.max(1, Math.round((shorter * 20) / 28))
+  const inkSize = ink_size ?? Math.max(1, Math.round((shorter * 20) / 28))
   if (inkSize > shorter) throw new Error('input.ink_size: larger than the input')
-  return { height, width, mean, std, invert, fit, inkSize }
+  return { ...input, inkSize }
 }
 
 function describe(json: unknown): string {

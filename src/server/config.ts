@@ -7,279 +7,220 @@ import { ENGINE_NAMES, PRECISIONS } from '../model/engines/engine.ts'
 /** Where models/ and package.json lie: two folders above this file, in src/ and in dist/ alike. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-interface Option {
-  default: string | number
-  /** Of the value; shown in the documentation. */
-  unit: string
-  /** What changes when the value does, in one sentence. */
-  effect: string
+// An option is a row of docs/configuration.md: its default, its unit, its bounds, and what changes with it in one sentence.
+function text(fallback: string, unit: string, effect: string) {
+  return Type.String({ default: fallback, unit, effect })
 }
 
-function text(option: Option) {
-  return Type.String({ ...option, default: String(option.default) })
+function count(fallback: number, unit: string, [minimum, maximum]: [number, number], effect: string) {
+  return Type.Integer({ default: fallback, minimum, maximum, unit, effect })
 }
 
-function count(option: Option, minimum: number, maximum: number) {
-  return Type.Integer({ ...option, minimum, maximum })
-}
-
-function choice<const Values extends readonly string[]>(values: Values, option: Option) {
-  return Type.Unsafe<Values[number]>({ type: 'string', enum: values, ...option })
+function choice<const Value extends string>(fallback: Value, unit: string, values: readonly Value[], effect: string) {
+  return Type.Unsafe<Value>({ type: 'string', enum: values, default: fallback, unit, effect })
 }
 
 const MIB = 2 ** 20
 
 /** Every option the server has. docs/configuration.md is generated from this schema, and a test keeps the two equal. */
 export const OPTIONS = {
-  HOST: text({ default: '127.0.0.1', unit: 'address', effect: 'Address to listen on; `0.0.0.0` in containers.' }),
-  PORT: count({ default: 8080, unit: 'port', effect: 'Port to listen on; 0 takes any free one.' }, 0, 65535),
-  LISTEN_WHEN: choice(['starting', 'ready'], {
-    default: 'starting',
-    unit: 'moment',
-    effect:
-      'When the port is opened: at once, so that probes are answered while models load, or once they are loaded, for balancers that do not probe (nginx).',
-  }),
-  LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-    default: 'info',
-    unit: 'level',
-    effect: 'Least severe log line that is written.',
-  }),
-  API_KEYS: text({
-    default: '',
-    unit: 'comma-separated list',
-    effect: 'When set, inference and /info need `Authorization: Bearer <one of them>`.',
-  }),
+  HOST: text('127.0.0.1', 'address', 'Address to listen on; `0.0.0.0` in containers.'),
+  PORT: count(8080, 'port', [0, 65535], 'Port to listen on; 0 takes any free one.'),
+  LISTEN_WHEN: choice(
+    'starting',
+    'moment',
+    ['starting', 'ready'],
+    'When the port is opened: at once, so that probes are answered while models load, or once they are loaded, for balancers that do not probe (nginx).',
+  ),
+  LOG_LEVEL: choice(
+    'info',
+    'level',
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    'Least severe log line that is written.',
+  ),
+  API_KEYS: text(
+    '',
+    'comma-separated list',
+    'When set, inference and /info need `Authorization: Bearer <one of them>`.',
+  ),
 
-  MODEL_REPOSITORY: text({
-    default: 'models',
-    unit: 'folder',
-    effect: 'Every `<name>/<version>/` in it is served; a relative path starts where the server is installed.',
-  }),
-  DEFAULT_MODEL: text({
-    default: '',
-    unit: 'model name',
-    effect: 'Answers requests that name no model; empty takes the first name in alphabetical order.',
-  }),
+  MODEL_REPOSITORY: text(
+    'models',
+    'folder',
+    'Every `<name>/<version>/` in it is served; a relative path starts where the server is installed.',
+  ),
+  DEFAULT_MODEL: text(
+    '',
+    'model name',
+    'Answers requests that name no model; empty takes the first name in alphabetical order.',
+  ),
 
-  ENGINE: choice(['auto', ...ENGINE_NAMES], {
-    default: 'auto',
-    unit: 'engine',
-    effect: 'What runs the model; `auto` takes the first that works of cuda, onnx, wasm. One named here must work.',
-  }),
+  ENGINE: choice(
+    'auto',
+    'engine',
+    ['auto', ...ENGINE_NAMES],
+    'What runs the model; `auto` takes the first that works of cuda, onnx, wasm. One named here must work.',
+  ),
   ENGINE_THREADS: count(
-    {
-      default: 0,
-      unit: 'threads',
-      effect: 'Threads that compute, all engine processes together; 0 takes one per core.',
-    },
     0,
-    1024,
+    'threads',
+    [0, 1024],
+    'Threads that compute, all engine processes together; 0 takes one per core.',
   ),
   ENGINE_PROCESSES: count(
-    {
-      default: 0,
-      unit: 'processes',
-      effect:
-        'Engine processes that share the threads of a CPU, each with a batch of its own (onnx, wasm); 0 takes two, or one where there is one thread. One needs least memory.',
-    },
     0,
-    64,
+    'processes',
+    [0, 64],
+    'Engine processes that share the threads of a CPU, each with a batch of its own (onnx, wasm); 0 takes two, or one where there is one thread. One needs least memory.',
   ),
-  PRECISION: choice(['auto', ...PRECISIONS], {
-    default: 'auto',
-    unit: 'precision',
-    effect:
-      'What the model computes in; `auto` takes int8 where the engine, the model and the processor allow it, else fp32. One named here must work.',
-  }),
-  TENSORFLOW_DIR: text({
-    default: '.tensorflow',
-    unit: 'folder',
-    effect:
-      'Where `resnet-serve install-tensorflow` puts the native library and its addon, and the engines cuda and tensorflow look for them first; a relative path starts where the server is installed.',
-  }),
-  CUDA_VISIBLE_DEVICES: text({
-    default: 'all',
-    unit: 'comma-separated list',
-    effect:
-      'GPUs to use, by index or UUID, one engine process each; `all` takes those that the driver lists, empty none.',
-  }),
+  PRECISION: choice(
+    'auto',
+    'precision',
+    ['auto', ...PRECISIONS],
+    'What the model computes in; `auto` takes int8 where the engine, the model and the processor allow it, else fp32. One named here must work.',
+  ),
+  TENSORFLOW_DIR: text(
+    '.tensorflow',
+    'folder',
+    'Where `resnet-serve install-tensorflow` puts the native library and its addon, and the engines cuda and tensorflow look for them first; a relative path starts where the server is installed.',
+  ),
+  CUDA_VISIBLE_DEVICES: text(
+    'all',
+    'comma-separated list',
+    'GPUs to use, by index or UUID, one engine process each; `all` takes those that the driver lists, empty none.',
+  ),
   GPU_MEMORY_LIMIT_MB: count(
-    {
-      default: 0,
-      unit: 'MB',
-      effect: 'Memory that TensorFlow takes of each GPU at the most; 0 lets it grow as needed.',
-    },
     0,
-    1_000_000,
+    'MB',
+    [0, 1_000_000],
+    'Memory that TensorFlow takes of each GPU at the most; 0 lets it grow as needed.',
   ),
   ENGINE_BATCH_TIMEOUT_MS: count(
-    {
-      default: 30_000,
-      unit: 'ms',
-      effect: 'An engine process whose batch takes longer is killed and restarted, and the batch run once more.',
-    },
-    10,
-    3_600_000,
+    30_000,
+    'ms',
+    [10, 3_600_000],
+    'An engine process whose batch takes longer is killed and restarted, and the batch run once more.',
   ),
   ENGINE_HEARTBEAT_TIMEOUT_MS: count(
-    {
-      default: 60_000,
-      unit: 'ms',
-      effect: 'An engine process silent for longer is killed and restarted; must exceed the slowest batch and load.',
-    },
-    1000,
-    3_600_000,
+    60_000,
+    'ms',
+    [1000, 3_600_000],
+    'An engine process silent for longer is killed and restarted; must exceed the slowest batch and load.',
   ),
 
-  MAX_BATCH_SIZE: count({ default: 32, unit: 'inputs', effect: 'Inputs computed together at the most.' }, 1, 4096),
+  MAX_BATCH_SIZE: count(32, 'inputs', [1, 4096], 'Inputs computed together at the most.'),
   BATCH_TIMEOUT_MS: count(
-    {
-      default: 0,
-      unit: 'ms',
-      effect: 'How long a free engine waits for an underfull batch to grow; 0 never waits.',
-    },
     0,
-    10_000,
+    'ms',
+    [0, 10_000],
+    'How long a free engine waits for an underfull batch to grow; 0 never waits.',
   ),
-  ALLOWED_BATCH_SIZES: text({
-    default: '',
-    unit: 'comma-separated list',
-    effect:
-      'Sizes that batches are padded up to on engines where a new size is slow (cuda); empty takes the powers of two up to MAX_BATCH_SIZE.',
-  }),
-  MAX_QUEUE_SIZE: count(
-    { default: 1024, unit: 'inputs', effect: 'Inputs that may wait; one more is refused with 503.' },
-    1,
-    1_000_000,
+  ALLOWED_BATCH_SIZES: text(
+    '',
+    'comma-separated list',
+    'Sizes that batches are padded up to on engines where a new size is slow (cuda); empty takes the powers of two up to MAX_BATCH_SIZE.',
   ),
+  MAX_QUEUE_SIZE: count(1024, 'inputs', [1, 1_000_000], 'Inputs that may wait; one more is refused with 503.'),
   CACHE_MB: count(
-    {
-      default: 0,
-      unit: 'MB',
-      effect:
-        'Memory for answers to inputs seen before; equal inputs at the same time are then computed once. 0 computes every input.',
-    },
     0,
-    1_000_000,
+    'MB',
+    [0, 1_000_000],
+    'Memory for answers to inputs seen before; equal inputs at the same time are then computed once. 0 computes every input.',
   ),
-  OVERLOAD_STATUS: choice(['503', '429'], {
-    default: '503',
-    unit: 'HTTP status',
-    effect: 'Of refusals for overload: a full queue, a deadline that cannot be met, a server short of time or memory.',
-  }),
+  OVERLOAD_STATUS: choice(
+    '503',
+    'HTTP status',
+    ['503', '429'],
+    'Of refusals for overload: a full queue, a deadline that cannot be met, a server short of time or memory.',
+  ),
   REQUEST_TIMEOUT_MS: count(
-    {
-      default: 30_000,
-      unit: 'ms',
-      effect: 'A request without an answer by then gets 504; clients can shorten it by header, not extend it.',
-    },
-    1,
-    3_600_000,
+    30_000,
+    'ms',
+    [1, 3_600_000],
+    'A request without an answer by then gets 504; clients can shorten it by header, not extend it.',
   ),
 
   MAX_BODY_BYTES: count(
-    { default: 16 * MIB, unit: 'bytes', effect: 'A larger request body, or one file in it, is refused with 413.' },
-    1024,
-    2 ** 31,
+    16 * MIB,
+    'bytes',
+    [1024, 2 ** 31],
+    'A larger request body, or one file in it, is refused with 413.',
   ),
   MAX_PENDING_BYTES: count(
-    {
-      default: 256 * MIB,
-      unit: 'bytes',
-      effect: 'Request bodies held at once, all together; one more is refused as overload. At least MAX_BODY_BYTES.',
-    },
-    1024,
-    2 ** 40,
+    256 * MIB,
+    'bytes',
+    [1024, 2 ** 40],
+    'Request bodies held at once, all together; one more is refused as overload. At least MAX_BODY_BYTES.',
   ),
   MAX_JSON_VALUES: count(
-    {
-      default: 400_000,
-      unit: 'values',
-      effect:
-        'JSON with more is refused with 413, an array or object counting as ten; nothing else is answered while it is parsed, about 0.2 ms for a thousand.',
-    },
-    1000,
-    100_000_000,
+    400_000,
+    'values',
+    [1000, 100_000_000],
+    'JSON with more is refused with 413, an array or object counting as ten; nothing else is answered while it is parsed, about 0.2 ms for a thousand.',
   ),
   MAX_INPUTS_PER_REQUEST: count(
-    { default: 256, unit: 'inputs', effect: 'A request with more is refused with 413; at most MAX_QUEUE_SIZE.' },
-    1,
-    100_000,
+    256,
+    'inputs',
+    [1, 100_000],
+    'A request with more is refused with 413; at most MAX_QUEUE_SIZE.',
   ),
   MAX_IMAGE_PIXELS: count(
-    { default: 50_000_000, unit: 'pixels', effect: 'A larger image is refused with 413 before it is decoded.' },
-    1,
-    1_000_000_000,
+    50_000_000,
+    'pixels',
+    [1, 1_000_000_000],
+    'A larger image is refused with 413 before it is decoded.',
   ),
   MAX_IMAGE_SIDE: count(
-    { default: 32_768, unit: 'pixels', effect: 'A wider or higher image is refused with 413 before it is decoded.' },
-    1,
-    1_000_000,
+    32_768,
+    'pixels',
+    [1, 1_000_000],
+    'A wider or higher image is refused with 413 before it is decoded.',
   ),
-  DECODE_TIMEOUT_S: count(
-    { default: 10, unit: 's', effect: 'An image that takes longer to decode is refused with 413.' },
-    1,
-    3600,
-  ),
+  DECODE_TIMEOUT_S: count(10, 's', [1, 3600], 'An image that takes longer to decode is refused with 413.'),
 
   MAX_EVENT_LOOP_DELAY_MS: count(
-    {
-      default: 1000,
-      unit: 'ms',
-      effect:
-        'While the event loop is later than this, on average over a second, inference is refused as overload; 0 never refuses.',
-    },
-    0,
-    60_000,
+    1000,
+    'ms',
+    [0, 60_000],
+    'While the event loop is later than this, on average over a second, inference is refused as overload; 0 never refuses.',
   ),
   MAX_RSS_BYTES: count(
-    {
-      default: 0,
-      unit: 'bytes',
-      effect:
-        'While the HTTP process holds more memory, without the engine process, inference is refused as overload; 0 never refuses.',
-    },
     0,
-    2 ** 50,
+    'bytes',
+    [0, 2 ** 50],
+    'While the HTTP process holds more memory, without the engine process, inference is refused as overload; 0 never refuses.',
   ),
 
   MAX_CONNECTIONS: count(
-    { default: 10_000, unit: 'connections', effect: 'Open at once; one more is closed as soon as it is made.' },
-    1,
-    1_000_000,
+    10_000,
+    'connections',
+    [1, 1_000_000],
+    'Open at once; one more is closed as soon as it is made.',
   ),
   MAX_REQUESTS_PER_CONNECTION: count(
-    {
-      default: 10_000,
-      unit: 'requests',
-      effect: 'The last one is answered with `Connection: close`, so that clients spread anew; 0 is no limit.',
-    },
-    0,
-    1_000_000_000,
+    10_000,
+    'requests',
+    [0, 1_000_000_000],
+    'The last one is answered with `Connection: close`, so that clients spread anew; 0 is no limit.',
   ),
   KEEP_ALIVE_TIMEOUT_MS: count(
-    {
-      default: 72_000,
-      unit: 'ms',
-      effect: 'How long an idle connection stays open; must exceed that of the balancer in front.',
-    },
-    1,
-    3_600_000,
+    72_000,
+    'ms',
+    [1, 3_600_000],
+    'How long an idle connection stays open; must exceed that of the balancer in front.',
   ),
 
   DRAIN_DELAY_MS: count(
-    {
-      default: 0,
-      unit: 'ms',
-      effect: 'After SIGTERM, how long requests are still served while /readyz says 503, for balancers to notice.',
-    },
     0,
-    600_000,
+    'ms',
+    [0, 600_000],
+    'After SIGTERM, how long requests are still served while /readyz says 503, for balancers to notice.',
   ),
   SHUTDOWN_TIMEOUT_MS: count(
-    { default: 10_000, unit: 'ms', effect: 'After DRAIN_DELAY_MS, how long requests in flight may take to finish.' },
-    0,
-    600_000,
+    10_000,
+    'ms',
+    [0, 600_000],
+    'After DRAIN_DELAY_MS, how long requests in flight may take to finish.',
   ),
 } satisfies Record<string, TSchema>
 

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import { flagsOf, type Processor, thisProcessor } from '../../model/engines/processor.ts'
 import { glibcVersion } from '../tensorflow/platform.ts'
 
 export interface Machine {
@@ -26,7 +26,7 @@ export function describeMachine(): Machine {
     glibc: glibcVersion(),
     processor: processors[0]?.model.trim() || 'unknown',
     cores: availableParallelism(),
-    flags: readFlags(),
+    flags: relevantFlags(thisProcessor()),
     memory_mb: mebibytes(Math.min(totalmem(), process.constrainedMemory() || Infinity)),
     free_memory_mb: mebibytes(freemem()),
   }
@@ -36,16 +36,9 @@ function mebibytes(bytes: number): number {
   return Math.round(bytes / 2 ** 20)
 }
 
-function readFlags(): string[] | undefined {
-  try {
-    return parseFlags(readFileSync('/proc/cpuinfo', 'utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-/** From the first processor's `flags` (x86) or `Features` (arm64). */
-export function parseFlags(cpuinfo: string): string[] {
-  const has = new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(' '))
-  return RELEVANT_FLAGS.filter((flag) => has.has(flag))
+/** Undefined where the system does not tell. */
+export function relevantFlags({ cpuinfo }: Processor): string[] | undefined {
+  if (cpuinfo === '') return undefined
+  const flags = flagsOf(cpuinfo)
+  return RELEVANT_FLAGS.filter((flag) => flags.has(flag))
 }

@@ -1,6 +1,7 @@
 import type { AddNode, ConvNode, DenseNode, Graph, GraphNode, PoolNode, SubsampleNode } from '../graph.ts'
 import type { Quantization } from '../quantization/quantization.ts'
 import { quantizeConv } from '../quantization/quantized-conv.ts'
+import { emitNodes, type GraphEmitter } from './graph-emitter.ts'
 import { int, ints, MICROSOFT, OnnxBuilder } from './onnx-builder.ts'
 import { encodeOnnx, type OnnxAttribute, type OnnxModel } from './onnx-schema.ts'
 import { OnnxValues } from './onnx-values.ts'
@@ -27,25 +28,7 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): Uint8Array {
 export function buildOnnx(graph: Graph, { quantization, also = [] }: EmitOptions = {}): OnnxModel {
   if (quantization) assertKnownNames(graph, quantization)
   const emitter = new OnnxEmitter(graph.input.name, quantization)
-  for (const node of graph.nodes) {
-    switch (node.op) {
-      case 'conv':
-        emitter.conv(node)
-        break
-      case 'add':
-        emitter.add(node)
-        break
-      case 'subsample':
-        emitter.subsample(node)
-        break
-      case 'pool':
-        emitter.pool(node)
-        break
-      case 'dense':
-        emitter.dense(node)
-        break
-    }
-  }
+  emitNodes(graph, emitter)
   const shapes = new Map(graph.nodes.map((node) => [node.name, node.shape]))
   const outputs = [...Object.values(graph.outputs), ...also]
   for (const name of outputs) emitter.values.asFloat(name)
@@ -70,7 +53,7 @@ function assertKnownNames({ input, nodes }: Graph, { activations, fp32 }: Quanti
  * to recognise: what runs then does not hang on its pattern matching. A uint8 output ends at its zero point, where the
  * range of a ReLU begins, so there it needs no node of its own.
  */
-class OnnxEmitter {
+class OnnxEmitter implements GraphEmitter {
   readonly onnx = new OnnxBuilder()
   readonly values: OnnxValues
   readonly #inInt8: (node: GraphNode) => boolean

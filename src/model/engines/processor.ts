@@ -19,7 +19,7 @@ export function whyNotInt8(processor: Processor = thisProcessor()): string | und
   // Every 64-bit processor of Apple's has the dot product.
   if (arch === 'arm64' && platform === 'darwin') return undefined
   if (cpuinfo === '') return `whether the processor multiplies bytes fast cannot be read on ${platform} ${arch}`
-  const flags = new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/))
+  const flags = flagsOf(cpuinfo)
   if (arch === 'x64') {
     return flags.has('avx512_vnni') || flags.has('avx_vnni') ? undefined : 'the processor has no VNNI'
   }
@@ -27,7 +27,12 @@ export function whyNotInt8(processor: Processor = thisProcessor()): string | und
   return `int8 was never measured on ${arch}`
 }
 
-function thisProcessor(): Processor {
+/** What the first processor can do: its `flags` (x86) or `Features` (arm64). */
+export function flagsOf(cpuinfo: string): Set<string> {
+  return new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/))
+}
+
+export function thisProcessor(): Processor {
   const { platform, arch } = process
   return { platform, arch, cpuinfo: existsSync(CPUINFO) ? readFileSync(CPUINFO, 'utf8') : '' }
 }

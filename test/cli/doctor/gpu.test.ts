@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { complaintsIn, examineGpu, type Gpu, readKernelDriver, whyNoGpu } from '../../../src/cli/doctor/gpu.ts'
 import { checkLibraries, librariesOf } from '../../../src/cli/doctor/libraries.ts'
-import { parseFlags } from '../../../src/cli/doctor/machine.ts'
+import { relevantFlags } from '../../../src/cli/doctor/machine.ts'
 import type { Native } from '../../../src/cli/doctor/native.ts'
 import { temporaryFolder } from '../../model/temporary-folder.ts'
 
@@ -117,10 +117,16 @@ describe('readKernelDriver', () => {
   })
 })
 
-describe('parseFlags', () => {
+describe('relevantFlags', () => {
+  const flags = (cpuinfo: string) => relevantFlags({ platform: 'linux', arch: 'any', cpuinfo })
+
   it('keeps the instructions that matter, from x86 and arm64', () => {
-    expect(parseFlags('processor\t: 0\nflags\t\t: fpu avx avx2 avx512_vnni\n')).toEqual(['avx', 'avx2', 'avx512_vnni'])
-    expect(parseFlags('processor\t: 0\nFeatures\t: fp asimd asimddp\n')).toEqual(['asimddp'])
-    expect(parseFlags('')).toEqual([])
+    expect(flags('processor\t: 0\nflags\t\t: fpu avx avx2 avx512_vnni\n')).toEqual(['avx', 'avx2', 'avx512_vnni'])
+    expect(flags('processor\t: 0\nFeatures\t: fp asimd asimddp\n')).toEqual(['asimddp'])
+  })
+
+  it('knows nothing from no instructions', () => {
+    expect(flags('processor\t: 0\n')).toEqual([])
+    expect(flags('')).toBeUndefined()
   })
 })
