@@ -1,10 +1,22 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GOOD_BODY, GOOD_REQUEST, HASTY, listening, REQUEST_TIMEOUT_MS } from './raw-client.ts'
 
 const head = (fields: string, line = 'POST /classify HTTP/1.1'): string =>
   `${line}\r\nhost: x\r\ncontent-type: application/octet-stream\r\n${fields}\r\n\r\n`
+
+/** One server for all the attacks that end with their connection: the last finds it as the first did. */
+let server: Awaited<ReturnType<typeof listening>>
+let close = async (): Promise<void> => {}
+beforeAll(async () => {
+  server = await listening({
+    onEnd: (end) => {
+      close = end
+    },
+  })
+})
+afterAll(() => close())
 
 describe('requests that two servers could read differently', () => {
   it.each([
@@ -42,7 +54,7 @@ describe('requests that two servers could read differently', () => {
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
   ])('%s: one answer, 400, and the connection is closed', async (_name, bytes) => {
-    const { open, othersAreServed } = await listening()
+    const { open, othersAreServed } = server
     // Behind it, what a smuggler would hope to have answered.
     const attacker = await open(Buffer.concat([Buffer.from(bytes, 'latin1'), GOOD_REQUEST]))
     await attacker.closed
@@ -55,7 +67,7 @@ describe('requests that two servers could read differently', () => {
     ['many', head('x-a: b\r\n'.repeat(5000).trimEnd())],
     ['a path', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`],
   ])('20 KB of headers, %s: 431, and the connection is closed', async (_name, bytes) => {
-    const { open, othersAreServed } = await listening()
+    const { open, othersAreServed } = server
     const attacker = await open(bytes)
     await attacker.closed
     expect(attacker.statuses()).toEqual([431])
@@ -81,7 +93,7 @@ describe('paths and names made to lead elsewhere', () => {
     '/classify?model=fake&version=..%2f1',
     `/classify?model=fake&version=${'1'.repeat(10_000)}`,
   ])('%s is 404', async (path) => {
-    const { open } = await listening()
+    const { open } = server
     const { answers, statuses } = await open(
       Buffer.concat([
         Buffer.from(head(`content-length: ${GOOD_BODY.length}`, `POST ${path} HTTP/1.1`)),
@@ -164,14 +176,14 @@ describe('many connections', () => {
 
 describe('unusual, and allowed', () => {
   it('a hundred requests at once on one connection are answered in order', async () => {
-    const { open } = await listening()
+    const { open } = server
     const { answers, statuses } = await open(Buffer.concat(Array.from({ length: 100 }, () => GOOD_REQUEST)))
     await answers(100)
     expect(statuses()).toEqual(new Array(100).fill(200))
   })
 
   it('a client that closes its side after its request gets its answer', async () => {
-    const { open } = await listening()
+    const { open } = server
     const { socket, closed, statuses } = await open()
     socket.end(GOOD_REQUEST)
     await closed
@@ -179,7 +191,7 @@ describe('unusual, and allowed', () => {
   })
 
   it('a client that expects what nobody knows is served', async () => {
-    const { open } = await listening()
+    const { open } = server
     const { answers, statuses } = await open(
       Buffer.concat([Buffer.from(head('content-length: 24\r\nexpect: the-best')), GOOD_BODY]),
     )
@@ -188,7 +200,7 @@ describe('unusual, and allowed', () => {
   })
 
   it('a client that waits for 100 Continue is told to go on', async () => {
-    const { open } = await listening()
+    const { open } = server
     const { socket, answers, statuses } = await open(head('content-length: 24\r\nexpect: 100-continue'))
     await answers(1)
     socket.write(GOOD_BODY)
