@@ -3,8 +3,11 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Their own commands, since they need what comes from elsewhere: npm run test:tensorflow, npm run test:reliability.
-    exclude: ['test/native/**', 'test/reliability/balancers/**'],
+    // Their own commands: npm run test:slow, npm run test:tensorflow, npm run test:reliability.
+    exclude: ['test/slow/**', 'test/native/**', 'test/reliability/balancers/**'],
+    globalSetup: ['test/helpers/build-once.ts'],
+    // One for each core; without this, one core would have nothing to do.
+    maxWorkers: '100%',
     // Engines and the real server start in some tests; on a loaded machine with two cores that takes seconds.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -16,9 +16,11 @@ export interface BuildOptions {
   app?: Partial<AppOptions>
   /** Receives the log, a line each. */
   log?: string[]
+  /** Takes what closes the application; without it, that is done when the test ends. */
+  onEnd?: (close: () => Promise<void>) => void
 }
 
-/** The whole HTTP application over fake models, not listening; closed when the test ends. */
+/** The whole HTTP application over fake models, not listening; closed when the test ends unless told otherwise. */
 export async function build(options: BuildOptions = {}) {
   const model = options.models?.[0] ?? new FakeModel()
   const models = new ModelCatalog()
@@ -70,6 +72,7 @@ export async function build(options: BuildOptions = {}) {
     ...options.app,
   })
   await app.ready()
-  onTestFinished(() => app.close())
+  const { onEnd = onTestFinished } = options
+  onEnd(() => app.close())
   return { app, model, services }
 }

@@ -1,24 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
+import { builtPath } from './built.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const FIXTURE = join(ROOT, 'test/fixtures/parity/resnet18-projection')
 
-/** The model that `temporaryRepository` holds, and the bytes of one input for it. */
-export const MODEL_NAME = 'resnet18-projection'
-export const ITEM_BYTES = 28 * 28 * 4
+/** The model that `temporaryRepository` holds, the bytes of one input for it, and its number of classes. */
+export const MODEL_NAME = 'custom-blocks'
+export const ITEM_BYTES = 11 * 9 * 4
+export const CLASSES = 5
+
+const FIXTURE = join(ROOT, 'test/fixtures/parity', MODEL_NAME)
 
 /** A model repository with one small ResNet in it, removed when the test ends. */
-export function temporaryRepository(): string {
+export function temporaryRepository(onEnd: StartOptions['onEnd'] = onTestFinished): string {
   const repository = mkdtempSync(join(tmpdir(), 'repository-'))
   mkdirSync(join(repository, MODEL_NAME))
   symlinkSync(FIXTURE, join(repository, MODEL_NAME, '1'))
-  onTestFinished(() => rmSync(repository, { recursive: true }))
+  onEnd(() => rmSync(repository, { recursive: true }))
   return repository
 }
 
@@ -28,18 +30,20 @@ export interface StartOptions {
   execArgv?: string[]
   /** In a process group of its own, as a shell or npm starts its children. */
   detached?: boolean
+  /** Takes what is to be done when the process is not needed any more; without it, that is when the test ends. */
+  onEnd?: (cleanUp: () => void) => void
 }
 
-/** The real process, run from source, and what became of it. Killed when the test ends. */
-export function startServer({ env = {}, execArgv = [], detached = false }: StartOptions = {}) {
-  const main = join(ROOT, 'src/server/main.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', ...execArgv, main], {
+/** The real process with one engine process, and what became of it. */
+export function startServer({ env = {}, execArgv = [], detached = false, onEnd = onTestFinished }: StartOptions = {}) {
+  const repository = env.MODEL_REPOSITORY ?? temporaryRepository(onEnd)
+  const child = spawn(process.execPath, [...execArgv, builtPath('server/main.ts')], {
     cwd: ROOT,
-    env: { ...process.env, MODEL_REPOSITORY: env.MODEL_REPOSITORY ?? temporaryRepository(), ...env },
+    env: { ...process.env, PORT: '0', ENGINE_PROCESSES: '1', MODEL_REPOSITORY: repository, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached,
   })
-  onTestFinished(() => {
+  onEnd(() => {
     child.kill('SIGKILL')
   })
   const errors: string[] = []
@@ -49,11 +53,15 @@ export function startServer({ env = {}, execArgv = [], detached = false }: Start
   return { child, exited, stderr: () => errors.join(''), ...log }
 }
 
-/** The same, on a port of its own and ready. */
+/** The same, ready. */
 export async function startReady(options: StartOptions = {}) {
-  const port = await freePort()
-  const server = startServer({ ...options, env: { PORT: String(port), ENGINE: 'onnx', ...options.env } })
-  await server.logged(/^ready$/)
+  const server = startServer({ ...options, env: { ENGINE: 'onnx', ...options.env } })
+  const [listening, ready] = [server.logged(/^Server listening/), server.logged(/^ready$/)]
+  const died = server.exited.then((code) => {
+    throw new Error(`the server ended with ${code} before it was ready: ${server.stderr()}`)
+  })
+  const [{ msg }] = await Promise.race([Promise.all([listening, ready]), died])
+  const port = Number(/:(\d+)$/.exec(msg)?.[1])
   return { ...server, url: `http://127.0.0.1:${port}`, port }
 }
 
@@ -92,12 +100,4 @@ function followLog(child: ChildProcess) {
     /** Resolves with the next log line whose message matches. */
     logged: (message: RegExp): Promise<LogLine> => new Promise((resolve) => waiting.push({ message, resolve })),
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((done) => server.once('listening', done))
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
 }

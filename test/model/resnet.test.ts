@@ -41,7 +41,7 @@ describe('buildResNet', () => {
   })
 
   it('strides in the 3x3 convolution of a bottleneck, and gives fc its 2048 channels x 4 bands', () => {
-    const graph = resnet({ depth: 50, width: 64, embedding_size: 1, num_classes: 1 }, 8, 8)
+    const graph = resnet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 64, embedding_size: 1 }, 8, 8)
     expect(node(graph, 'layer2.0.conv1')).toMatchObject({ kernel: 1, stride: 1, shape: [128, 8, 8] })
     expect(node(graph, 'layer2.0.conv2')).toMatchObject({ kernel: 3, stride: 2, shape: [128, 4, 4] })
     expect(node(graph, 'layer2.0.conv3')).toMatchObject({ kernel: 1, stride: 1, shape: [512, 4, 4], relu: false })

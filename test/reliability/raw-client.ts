@@ -26,12 +26,25 @@ export interface RawConnection {
   answers: (count: number) => Promise<void>
 }
 
-/** The application listening, with timeouts so short that a test can wait for them. */
+/** Longer than a loaded machine keeps a request waiting. */
+export const REQUEST_TIMEOUT_MS = 60_000
+
+const LIMITS = {
+  maxBodyBytes: 100_000,
+  maxPendingBytes: 1_000_000,
+  maxInputs: 8,
+  maxJsonValues: 2000,
+  requestTimeoutMs: REQUEST_TIMEOUT_MS,
+}
+
+/** Clients that are slow lose their connection so soon that a test can wait for it. */
+export const HASTY: BuildOptions = { services: { limits: { ...LIMITS, requestTimeoutMs: 700 } } }
+
+/** The application listening. */
 export async function listening(options: BuildOptions = {}) {
-  const limits = { maxBodyBytes: 100_000, maxPendingBytes: 1_000_000, maxInputs: 8, maxJsonValues: 2000 }
   const { app, model } = await build({
     ...options,
-    services: { limits: { ...limits, requestTimeoutMs: 700 }, ...options.services },
+    services: { limits: LIMITS, ...options.services },
     app: { connections: { maximum: 2000, maxRequests: 0, keepAliveTimeoutMs: 5000 }, ...options.app },
   })
   await app.listen({ port: 0, host: '127.0.0.1' })

@@ -41,9 +41,9 @@ describe('work that would be refused', () => {
   it('is judged by the deadline that the client sent', async () => {
     const refusal = vi.fn()
     const { app, services } = await build({ services: { refusal } })
-    await request(app.server).post('/classify').set('x-request-timeout-ms', '250').type(TENSORS).send(good)
+    await request(app.server).post('/classify').set('x-request-timeout-ms', '5000').type(TENSORS).send(good)
     const [, deadline] = refusal.mock.calls[0] as [number, number]
-    expect(deadline - services.clock.now()).toBeLessThanOrEqual(250)
+    expect(deadline - services.clock.now()).toBeLessThanOrEqual(5000)
   })
 })
 

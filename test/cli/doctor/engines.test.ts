@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { examineEngine } from '../../../src/cli/doctor/engines.ts'
 import { trials } from '../../../src/cli/doctor/examine.ts'
 import type { EngineName, EngineOptions } from '../../../src/model/engines/engine.ts'
+import { ENGINE_PROCESS } from '../../helpers/built.ts'
 import { DOUBLE } from '../../model/engines/processes.ts'
 import { smallFixture } from '../../model/parity-fixtures.ts'
 import { temporaryFolder } from '../../model/temporary-folder.ts'
@@ -17,9 +18,9 @@ function modelWithReference(reference: Buffer) {
   return { ...entry, directory: temporaryFolder(files) }
 }
 
-function tryEngine(engine: EngineName, options: Partial<EngineOptions> = {}, model = entry, module?: URL) {
+function tryEngine(engine: EngineName, options: Partial<EngineOptions> = {}, model = entry, module = ENGINE_PROCESS) {
   const base: EngineOptions = { threads: 1, precision: 'fp32', tensorflowDir: '/nowhere' }
-  return examineEngine(engine, { ...base, ...options }, model, { benchMs: 1, ...(module ? { module } : {}) })
+  return examineEngine(engine, { ...base, ...options }, model, { benchMs: 1, module })
 }
 
 describe('trials', () => {
@@ -38,8 +39,8 @@ describe('examineEngine', () => {
     const report = await tryEngine('onnx', {}, modelWithReference(read('expected.safetensors')))
     expect(report).toMatchObject({ engine: 'onnx', works: true, precision: 'fp32' })
     expect(report.error).toBeUndefined()
-    expect(report.self_test?.largest_relative_difference).toBeLessThan(1e-4)
-    expect(report.self_test?.embedding_cosine).toBeGreaterThan(0.999999)
+    expect(report.self_test?.largest_relative_difference).toBeLessThanOrEqual(1e-3)
+    expect(report.self_test?.embedding_cosine).toBeGreaterThan(0.9999)
     expect(Object.keys(report.bench ?? {})).toEqual(['1', '8', '32'])
     expect(Math.min(...Object.values(report.bench ?? {}))).toBeGreaterThan(0)
   })

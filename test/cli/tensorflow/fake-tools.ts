@@ -28,15 +28,15 @@ if (!process.env.TMPDIR) fail('no TMPDIR')
 copyFileSync(wheel, join(value('--dest'), '${WHEEL}'))
 `
 
-/** A package whose addon is a file that the "build" writes. */
+/** A package whose addon is a file that the "build" writes. In sh, which starts sooner than Node and runs often. */
 const NPM = `
-const { existsSync, mkdirSync, writeFileSync } = require('node:fs')
-const { join } = require('node:path')
-if (process.argv[2] === 'install') {
-  const folder = join(process.argv[process.argv.indexOf('--prefix') + 1], 'node_modules/@tensorflow/tfjs-node-gpu')
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ version: '4.22.0', main: 'index.js' }))
-  writeFileSync(join(folder, 'index.js'), \`
+here=\${0%/*}
+if [ "$1" = install ]; then
+  while [ "$1" != --prefix ]; do shift; done
+  folder=$2/node_modules/@tensorflow/tfjs-node-gpu
+  /bin/mkdir -p "$folder"
+  echo '{"version": "4.22.0", "main": "index.js"}' >"$folder/package.json"
+  /bin/cat >"$folder/index.js" <<'END'
     const { existsSync } = require('node:fs')
     if (!existsSync(__dirname + '/addon.node')) throw new Error('libtensorflow.so.2: cannot open shared object file')
     if (existsSync(__dirname + '/crash')) process.kill(process.pid, 'SIGSEGV')
@@ -44,22 +44,23 @@ if (process.argv[2] === 'install') {
     exports.backend = () => ({ isUsingGpuDevice: false, binding: { TF_Version: '9.9.9' } })
     exports.ones = () => null
     exports.conv2d = () => ({ dataSync: () => new Float32Array(72).fill(36) })
-  \`)
-} else {
-  if (existsSync(join(__dirname, 'broken-compiler'))) { console.error('fatal error: no'); process.exit(1) }
-  if (!existsSync('deps/lib/libtensorflow.so')) { console.error('cannot find -ltensorflow'); process.exit(1) }
-  writeFileSync('addon.node', '')
-  mkdirSync('build')
-}
+END
+else
+  if [ -e "$here/broken-compiler" ]; then echo 'fatal error: no' >&2; exit 1; fi
+  if [ ! -e deps/lib/libtensorflow.so ]; then echo 'cannot find -ltensorflow' >&2; exit 1; fi
+  : >addon.node
+  /bin/mkdir build
+fi
 `
 
 /** A PATH with a compiler, make, pip and npm that only look like them, and a wheel with the names of a real one's parts. */
 export async function fakeTools(tools = ['g++', 'make', 'python3', 'npm']) {
   const bin = temporaryFolder()
-  const scripts: Record<string, string> = { python3: PYTHON3, npm: NPM }
   for (const tool of tools) {
-    const log = `require('node:fs').appendFileSync(__dirname + '/calls', '${tool} ' + process.argv[2] + '\\n')\n`
-    writeFileSync(join(bin, tool), `#!${process.execPath}\n${log}${scripts[tool] ?? ''}`)
+    const log = `echo "\${0##*/} $1" >>"\${0%/*}/calls"\n`
+    const inNode = `require('node:fs').appendFileSync(__dirname + '/calls', '${tool} ' + process.argv[2] + '\\n')\n${PYTHON3}`
+    const script = tool === 'python3' ? `#!${process.execPath}\n${inNode}` : `#!/bin/sh\n${log}`
+    writeFileSync(join(bin, tool), tool === 'npm' ? script + NPM : script)
     chmodSync(join(bin, tool), 0o755)
   }
   symlinkSync('/bin/sh', join(bin, 'sh'))

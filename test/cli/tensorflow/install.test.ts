@@ -17,6 +17,13 @@ import type { Progress } from '../../../src/cli/tensorflow/progress.ts'
 import { temporaryFolder } from '../../model/temporary-folder.ts'
 import { fakeTools, library, libraryFolder, WHEEL, wheelEntries, writeWheel } from './fake-tools.ts'
 
+// The probes as they ship: from source, each would start tsx.
+vi.mock('../../../src/cli/child-module.ts', async () => {
+  const { fileURLToPath } = await import('node:url')
+  const { builtPath } = await import('../../helpers/built.ts')
+  return { childModule: (source: URL) => [builtPath(fileURLToPath(source).split('/src/')[1] ?? '')] }
+})
+
 afterEach(() => vi.unstubAllEnvs())
 
 const ADDON = 'node_modules/@tensorflow/tfjs-node-gpu'

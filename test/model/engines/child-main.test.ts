@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/batching/clock.ts'
 import { ServeError } from '../../../src/errors.ts'
 import { EngineChild } from '../../../src/model/engines/engine-child.ts'
+import { ENGINE_PROCESS } from '../../helpers/built.ts'
 import { relativeDifference, smallFixture } from '../parity-fixtures.ts'
 import { eventually, isAlive } from './processes.ts'
 
@@ -24,6 +25,7 @@ describe('the engine process', () => {
       clock: { ...systemClock, after },
       onOutput: () => {},
       onWarning: () => {},
+      entry: ENGINE_PROCESS,
     })
   })
   afterAll(() => child.stop())
@@ -80,9 +82,8 @@ describe('the engine process', () => {
 })
 
 it('the engine process ends when its parent is killed', async () => {
-  const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
-  const main = path('../../../src/model/engines/child-main.ts')
-  const parent = spawn('node', [path('./orphan-parent.mjs'), main], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const script = fileURLToPath(new URL('./orphan-parent.mjs', import.meta.url))
+  const parent = spawn('node', [script, fileURLToPath(ENGINE_PROCESS)], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(parent.stdout, 'data')
   parent.kill('SIGKILL')
   await once(parent.stdout, 'close')

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../../src/batching/clock.ts'
 import type { GpuOptions } from '../../../src/model/engines/engine.ts'
 import { EngineChild } from '../../../src/model/engines/engine-child.ts'
+import { ENGINE_PROCESS } from '../../helpers/built.ts'
 import { FIXTURE_BATCH, smallFixture } from '../parity-fixtures.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { type FakeAddon, installAddon } from './fake-addon.ts'
@@ -25,6 +26,7 @@ async function open(addon: FakeAddon, gpu: GpuOptions = {}) {
       clock: systemClock,
       onOutput: (line) => output.push(line),
       onWarning: (line) => warnings.push(line),
+      entry: ENGINE_PROCESS,
     }),
   )
   await child.call('open', { choice: 'cuda', options: { ...addon.options, gpu } })

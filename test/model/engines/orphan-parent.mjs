@@ -2,5 +2,5 @@
 // process inherits stdout, so whoever reads that sees its end when both are gone.
 import { fork } from 'node:child_process'
 
-const child = fork(process.argv[2], { serialization: 'advanced', execArgv: ['--import', 'tsx'] })
+const child = fork(process.argv[2], { serialization: 'advanced' })
 child.once('message', () => console.log('ready'))

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { withTemporaryModel } from '../../../src/model/engines/temporary-model.ts'
+import { builtPath } from '../../helpers/built.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
 const BYTES = Uint8Array.of(1, 2, 3)
@@ -33,13 +33,13 @@ describe('withTemporaryModel', () => {
 
   it('leaves nothing behind when the process ends meanwhile', () => {
     const place = temporaryFolder()
-    const module = fileURLToPath(new URL('../../../src/model/engines/temporary-model.ts', import.meta.url))
+    const module = builtPath('model/engines/temporary-model.ts')
     const script = `
       import { readdirSync } from 'node:fs'
       import { withTemporaryModel } from ${JSON.stringify(module)}
       void withTemporaryModel(new Uint8Array(3), () => new Promise(() => {}), [${JSON.stringify(place)}])
       process.exit(readdirSync(${JSON.stringify(place)}).length)`
-    const arguments_ = ['--import', 'tsx', '--input-type=module', '--eval', script]
+    const arguments_ = ['--input-type=module', '--eval', script]
     expect(spawnSync(process.execPath, arguments_, { stdio: 'inherit' }).status).toBe(1)
     expect(readdirSync(place)).toEqual([])
   })

@@ -1,0 +1,12 @@
+import { describe, expect, it } from 'vitest'
+import { parityNames } from '../model/parity-fixtures.ts'
+import { MIN_COSINE, quantizeFixture } from '../model/quantization/quantize-fixture.ts'
+
+// On every processor: where integers saturate, more layers go back to fp32 until the cosine is there.
+describe('quantizeModel', () => {
+  it.each(parityNames)("keeps PyTorch's embeddings within the cosine that is asked for: %s", async (name) => {
+    const { report, toPytorch } = await quantizeFixture(name)
+    expect(report.evaluation.cosine_min).toBeGreaterThanOrEqual(MIN_COSINE)
+    expect(toPytorch).toBeGreaterThanOrEqual(MIN_COSINE - 1e-3)
+  })
+})
