@@ -28,6 +28,8 @@ export async function openSession(graph: Graph, { threads, ...emit }: SessionOpt
     executionMode: 'sequential',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    // It would keep a block of memory for each batch size that it has seen.
+    enableMemPattern: false,
     extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
   })
   const { name, shape } = graph.input
