@@ -4,6 +4,7 @@ import { loadConfig } from '../../src/server/config.ts'
 import { createServing } from '../../src/server/serving.ts'
 import { ENGINE_PROCESS } from './built.ts'
 import { drawDigit } from './drawn-digits.ts'
+import { PATIENT } from './server-process.ts'
 
 export const GROUNDS = [
   { name: 'dark on light', paper: 235, ink: 30 },
@@ -31,7 +32,7 @@ export async function digitReader() {
   const fail = (reason: string): void => {
     throw new Error(reason)
   }
-  const serving = await createServing(loadConfig({}), pino({ level: 'silent' }), fail, ENGINE_PROCESS)
+  const serving = await createServing(loadConfig(PATIENT), pino({ level: 'silent' }), fail, ENGINE_PROCESS)
   await serving.start()
   await serving.app.ready()
 

@@ -15,6 +15,9 @@ export const CLASSES = 5
 
 const FIXTURE = join(ROOT, 'test/fixtures/parity', MODEL_NAME)
 
+/** A loaded machine is no reason for this server to refuse anything. */
+export const PATIENT = { MAX_EVENT_LOOP_DELAY_MS: '0', REQUEST_TIMEOUT_MS: '300000' }
+
 /** A model repository with one small ResNet in it, removed when the test ends. */
 export function temporaryRepository(onEnd: StartOptions['onEnd'] = onTestFinished): string {
   const repository = mkdtempSync(join(tmpdir(), 'repository-'))
@@ -39,7 +42,7 @@ export function startServer({ env = {}, execArgv = [], detached = false, onEnd =
   const repository = env.MODEL_REPOSITORY ?? temporaryRepository(onEnd)
   const child = spawn(process.execPath, [...execArgv, builtPath('server/main.ts')], {
     cwd: ROOT,
-    env: { ...process.env, PORT: '0', ENGINE_PROCESSES: '1', MODEL_REPOSITORY: repository, ...env },
+    env: { ...process.env, ...PATIENT, PORT: '0', ENGINE_PROCESSES: '1', MODEL_REPOSITORY: repository, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached,
   })
