@@ -1,13 +1,21 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CompileExtras } from './engines/engine.ts'
 import type { Graph } from './graph.ts'
 import type { Manifest } from './manifest.ts'
-import { loadReference } from './reference.ts'
+import type { Quantization } from './quantization/quantization.ts'
+import { loadReference, type Reference } from './reference.ts'
 import type { RepositoryEntry } from './repository.ts'
 import { buildResNet } from './resnet.ts'
 import { readSafetensors } from './safetensors.ts'
+
+/** What is known of a model beside its graph. */
+export interface ModelExtras {
+  /** Present where the model was calibrated for int8. */
+  quantization?: Quantization | undefined
+  /** Inputs with PyTorch's answers, against which a lower precision proves itself at load. */
+  reference?: Reference | undefined
+}
 
 const WEIGHTS_FILE = 'weights.safetensors'
 
@@ -22,7 +30,7 @@ export function loadGraph({ directory, manifest }: RepositoryEntry): Graph {
 }
 
 /** What the model's folder says beside the graph. Throws as `loadGraph` does. */
-export function loadExtras(entry: RepositoryEntry): CompileExtras {
+export function loadExtras(entry: RepositoryEntry): ModelExtras {
   return { quantization: entry.manifest.quantization, reference: loadReference(entry) }
 }
 

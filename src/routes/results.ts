@@ -1,7 +1,7 @@
 import { ServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
+import { shortestFloat32 } from './float32-json.ts'
 import type { Query } from './query.ts'
-import { shortestFloat32 } from './shortest-float32.ts'
 
 export interface ScoredClass {
   label: string

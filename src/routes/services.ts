@@ -1,6 +1,6 @@
 import type { Clock } from '../batching/clock.ts'
 import type { ErrorCode, ServeError } from '../errors.ts'
-import type { GpuFacts } from '../model/engines/gpu-facts.ts'
+import type { GpuFacts } from '../model/engines/gpu.ts'
 import type { OpenedInfo } from '../model/engines/protocol.ts'
 import type { ImageDecoder } from '../model/input/image-decoder.ts'
 import type { ModelCatalog } from '../model/model-catalog.ts'

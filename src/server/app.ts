@@ -17,10 +17,9 @@ import { bodyParsers } from './plugins/body-parsers.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
-import { requestContext } from './plugins/request-context.ts'
+import { requestContext, requestId } from './plugins/request-context.ts'
 import { strictHttp } from './plugins/strict-http.ts'
 import { sendProblem } from './problem.ts'
-import { requestId } from './request-id.ts'
 import { serializeJson } from './serialize-json.ts'
 
 export interface AppOptions {

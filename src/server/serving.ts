@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { systemClock } from '../batching/clock.ts'
-import { type GpuFacts, readGpuFacts } from '../model/engines/gpu-facts.ts'
+import { type GpuFacts, readGpuFacts } from '../model/engines/gpu.ts'
 import { type RepositoryEntry, readRepository } from '../model/repository.ts'
 import { ServedModel } from '../model/served-model.ts'
 import type { Readiness } from '../routes/services.ts'

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type BatchEngine, Batcher } from '../../src/batching/batcher.ts'
 import type { SubmitOptions } from '../../src/batching/job.ts'
 import { ServeError } from '../../src/errors.ts'
+import { randomNumbers } from '../helpers/random.ts'
 import { type FakeOutput, StallingClock } from './fake-engine.ts'
 
 const ITEMS = 1000
@@ -9,15 +10,8 @@ const KEYS = ['red', 'green', 'blue']
 /** Fixed seeds for every run, and a new one each time; the seed is in the test's name, so a failure can be repeated. */
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, Math.floor(Math.random() * 2 ** 31)]
 
-/** mulberry32: the same numbers from 0 to 1 for the same seed. */
-function randomNumbers(seed: number) {
-  let state = seed
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
+function chances(seed: number) {
+  const next = randomNumbers(seed)
   return {
     chance: (probability: number): boolean => next() < probability,
     /** A whole number from `low` to `high`, both included. */
@@ -41,7 +35,7 @@ interface Request {
  * and now and then for no reason of the inputs'. `violations` are broken promises seen while it ran.
  */
 async function simulate(seed: number) {
-  const { chance, between } = randomNumbers(seed)
+  const { chance, between } = chances(seed)
   const clock = new StallingClock()
   const maxBatchSize = between(1, 16)
   const concurrency = between(1, 3)

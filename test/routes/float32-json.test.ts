@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { float32ArrayToJson } from '../../src/routes/float32-json.ts'
-import { shortestFloat32 } from '../../src/routes/shortest-float32.ts'
+import { float32ArrayToJson, shortestFloat32 } from '../../src/routes/float32-json.ts'
 
 const expected = (vector: Float32Array): string => JSON.stringify(Array.from(vector, shortestFloat32))
 

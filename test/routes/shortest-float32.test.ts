@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { shortestFloat32 } from '../../src/routes/shortest-float32.ts'
+import { shortestFloat32 } from '../../src/routes/float32-json.ts'
 
 /** The fewest significant digits that read back as x, found by trying them all. */
 function fewestDigits(x: number): number {

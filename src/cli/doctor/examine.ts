@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { ENGINE_NAMES, type EngineName } from '../../model/engines/engine.ts'
-import { listGpuDevices } from '../../model/engines/gpu-devices.ts'
+import { listGpuDevices } from '../../model/engines/gpu.ts'
 import { loadReference } from '../../model/reference.ts'
 import { compareVersions, type RepositoryEntry, readRepository } from '../../model/repository.ts'
 import { engineOptions } from '../../server/assemble.ts'

@@ -1,6 +1,5 @@
 import type { Graph } from '../graph.ts'
-import type { Quantization } from '../quantization/quantization.ts'
-import type { Reference } from '../reference.ts'
+import type { ModelExtras } from '../load-graph.ts'
 
 export const ENGINE_NAMES = ['cuda', 'tensorflow', 'onnx', 'wasm'] as const
 export type EngineName = (typeof ENGINE_NAMES)[number]
@@ -78,15 +77,7 @@ export interface Engine {
   /** Tensors that the library holds now; a number that grows is a leak. Absent where the library has no such count. */
   liveTensors?: () => number
   /** Rejects with a plain Error when the precision asked for cannot be had. */
-  compile(graph: Graph, extras?: CompileExtras): Promise<CompiledGraph>
-}
-
-/** What is known of a model beside its graph. */
-export interface CompileExtras {
-  /** Present where the model was calibrated for int8. */
-  quantization?: Quantization | undefined
-  /** Inputs with PyTorch's answers, against which a lower precision proves itself at load. */
-  reference?: Reference | undefined
+  compile(graph: Graph, extras?: ModelExtras): Promise<CompiledGraph>
 }
 
 /** A graph with its weights, ready to run. Owns what it allocated until `dispose`. */

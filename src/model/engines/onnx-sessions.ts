@@ -1,7 +1,52 @@
 import type { Graph } from '../graph.ts'
 import type { Quantization } from '../quantization/quantization.ts'
 import type { Share, Threads } from './engine.ts'
-import { type OnnxSession, openSession } from './onnx-session.ts'
+import { type EmitOptions, emitOnnx } from './onnx-emitter.ts'
+
+/**
+ * onnxruntime's builds keep count of what they are used for, in a file beside the server or in /tmp, to be sent to their
+ * maker. The library reads this variable when it starts, hence its import comes after.
+ */
+process.env.ORT_DISABLE_TELEMETRY = '1'
+const { default: ort } = await import('onnxruntime-node')
+
+/**
+ * How long a thread looks for more work before it sleeps. Between two operators there is more within this time; the
+ * default is so long that threads spin between batches, on cores that HTTP and decoding want (docs/quantization.md).
+ */
+const SPIN_US = '50'
+
+interface SessionOptions extends EmitOptions {
+  threads: number
+}
+
+/** A graph loaded into onnxruntime. */
+export interface OnnxSession {
+  /** `input` is `[batchSize, C, H, W]`. Answers with the graph's outputs, and what else was asked for, by name. */
+  run(input: Float32Array, batchSize: number): Promise<Record<string, Float32Array>>
+  release(): Promise<void>
+}
+
+export async function openSession(graph: Graph, { threads, ...emit }: SessionOptions): Promise<OnnxSession> {
+  const session = await ort.InferenceSession.create(emitOnnx(graph, emit), {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    // It would keep a block of memory for each batch size that it has seen.
+    enableMemPattern: false,
+    extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
+  })
+  const { name, shape } = graph.input
+  return {
+    async run(input, batchSize) {
+      const answers = await session.run({ [name]: new ort.Tensor('float32', input, [batchSize, ...shape]) })
+      return Object.fromEntries(Object.entries(answers).map(([output, { data }]) => [output, data as Float32Array]))
+    },
+    release: () => session.release(),
+  }
+}
 
 /** One session for each number of threads, with weights of its own, since a session cannot change its threads. */
 export type Sessions = Record<Threads, OnnxSession>

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import type { Graph } from '../graph.ts'
+import type { ModelExtras } from '../load-graph.ts'
 import type { Quantization } from '../quantization/quantization.ts'
 import { MIN_COSINE, probeInputs, smallestCosine } from '../quantization/self-check.ts'
-import type { CompiledGraph, CompileExtras, Engine, EngineOptions, Outputs, Threads } from './engine.ts'
-import { openSession } from './onnx-session.ts'
-import { dealThreads, openSessions, release, type Sessions } from './onnx-sessions.ts'
+import type { CompiledGraph, Engine, EngineOptions, Outputs, Threads } from './engine.ts'
+import { dealThreads, openSession, openSessions, release, type Sessions } from './onnx-sessions.ts'
 import { whyNotInt8 } from './processor.ts'
 
 const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
@@ -25,7 +25,7 @@ export async function openOnnx({ precision, threads: wanted, share }: EngineOpti
 
 async function compile(
   graph: Graph,
-  extras: CompileExtras,
+  extras: ModelExtras,
   precision: EngineOptions['precision'],
   threads: Record<Threads, number>,
 ): Promise<CompiledGraph> {

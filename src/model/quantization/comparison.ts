@@ -1,4 +1,4 @@
-import type { OnnxSession } from '../engines/onnx-session.ts'
+import type { OnnxSession } from '../engines/onnx-sessions.ts'
 import type { Graph } from '../graph.ts'
 import { cosine } from './cosine.ts'
 import type { SampleSet } from './sample-set.ts'

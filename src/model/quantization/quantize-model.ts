@@ -1,4 +1,4 @@
-import { type OnnxSession, openSession } from '../engines/onnx-session.ts'
+import { type OnnxSession, openSession } from '../engines/onnx-sessions.ts'
 import type { Graph } from '../graph.ts'
 import { chooseRanges, type Distributions, observeBatch, observedBytes, observedValues } from './calibrate.ts'
 import { type Answers, answersOf, type Comparison, compare } from './comparison.ts'

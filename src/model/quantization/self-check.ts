@@ -1,7 +1,6 @@
 import type { Graph } from '../graph.ts'
 import { rowCosines } from './cosine.ts'
 import type { Quantization } from './quantization.ts'
-import { randomNumbers } from './random.ts'
 
 /** An embedding in int8 less like the one in fp32 than this means that int8 is broken here, and is not served. */
 export const MIN_COSINE = 0.99
@@ -42,4 +41,15 @@ function interpolate(grid: number[], y: number, x: number): number {
   const row = (at: number): number =>
     (grid[at * GRID + left] as number) * (1 - right) + (grid[at * GRID + left + 1] as number) * right
   return row(top) * (1 - down) + row(top + 1) * down
+}
+
+/** Uniform numbers in [0, 1), the same ones for one seed: Marsaglia's xorshift of 32 bits. */
+function randomNumbers(seed: number): () => number {
+  let state = seed | 0 || 1
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
+  }
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
@@ -44,4 +46,10 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
 
 function wantsToStay({ headers, raw }: FastifyRequest): boolean {
   return raw.httpVersion === '1.1' && !/\bclose\b/i.test(headers.connection ?? '')
+}
+
+/** The client's X-Request-Id if it is printable and short, since it is echoed and logged; else a new one. */
+export function requestId(request: Pick<IncomingMessage, 'headers'>): string {
+  const sent = request.headers['x-request-id']
+  return typeof sent === 'string' && /^[\x21-\x7e]{1,128}$/.test(sent) ? sent : randomUUID()
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { CompiledGraph, CompileExtras, EngineOptions } from '../../../src/model/engines/engine.ts'
+import type { CompiledGraph, EngineOptions } from '../../../src/model/engines/engine.ts'
 import { openOnnx } from '../../../src/model/engines/onnx.ts'
-import { openSession } from '../../../src/model/engines/onnx-session.ts'
+import { openSession } from '../../../src/model/engines/onnx-sessions.ts'
 import type { Graph } from '../../../src/model/graph.ts'
-import { loadExtras, loadGraph } from '../../../src/model/load-graph.ts'
+import { loadExtras, loadGraph, type ModelExtras } from '../../../src/model/load-graph.ts'
 import { parseManifest } from '../../../src/model/manifest.ts'
 import { chooseRanges, observeBatch, observedValues } from '../../../src/model/quantization/calibrate.ts'
 import { rowCosines } from '../../../src/model/quantization/cosine.ts'
@@ -28,7 +28,7 @@ let fixture: ParityFixture
 let graph: Graph
 let quantization: Quantization
 /** What int8 answers on this processor, which is another thing where integers saturate. */
-let inInt8: NonNullable<CompileExtras['reference']>
+let inInt8: NonNullable<ModelExtras['reference']>
 
 beforeAll(async () => {
   fixture = smallFixture()
@@ -49,7 +49,7 @@ afterEach(() => {
   processor.whyNotInt8 = undefined
 })
 
-async function compile(precision: EngineOptions['precision'], extras: CompileExtras): Promise<CompiledGraph> {
+async function compile(precision: EngineOptions['precision'], extras: ModelExtras): Promise<CompiledGraph> {
   const engine = await openOnnx({ precision, threads: 1, tensorflowDir: '/nowhere' })
   const compiled = await engine.compile(graph, extras)
   onTestFinished(() => compiled.dispose())

@@ -1,4 +1,4 @@
-import { openSession } from '../../../src/model/engines/onnx-session.ts'
+import { openSession } from '../../../src/model/engines/onnx-sessions.ts'
 import { loadGraph } from '../../../src/model/load-graph.ts'
 import { rowCosines } from '../../../src/model/quantization/cosine.ts'
 import { type QuantizeOptions, quantizeModel } from '../../../src/model/quantization/quantize-model.ts'

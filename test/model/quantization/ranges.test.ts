@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Histogram } from '../../../src/model/quantization/histogram.ts'
-import { randomNumbers } from '../../../src/model/quantization/random.ts'
 import { leastErrorRange } from '../../../src/model/quantization/ranges.ts'
 import { type Range, toActivation } from '../../../src/model/quantization/uint8.ts'
+import { randomNumbers } from '../../helpers/random.ts'
 
 const COUNT = 100_000
 

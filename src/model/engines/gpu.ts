@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 /** One NVIDIA GPU as its driver describes it, in the words of the doctor's report and of `/info`. */
@@ -49,4 +50,16 @@ export function parseGpuFacts(text: string): GpuFacts[] {
 
 function megabytes(field: string | undefined): number | undefined {
   return field !== undefined && /^\d+$/.test(field) ? Number(field) : undefined
+}
+
+/** One folder per GPU that this machine, or this container, was given by the driver. */
+const DRIVER_FOLDER = '/proc/driver/nvidia/gpus'
+
+/** GPUs by CUDA's index, ["0", "1", ...]; empty where there is no NVIDIA driver. */
+export function listGpuDevices(folder = DRIVER_FOLDER): string[] {
+  try {
+    return readdirSync(folder).map((_, index) => String(index))
+  } catch {
+    return []
+  }
 }

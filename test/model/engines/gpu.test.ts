@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { parseGpuFacts, readGpuFacts } from '../../../src/model/engines/gpu-facts.ts'
+import { parseGpuFacts, readGpuFacts } from '../../../src/model/engines/gpu.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
 afterEach(() => vi.unstubAllEnvs())
