@@ -1,7 +1,7 @@
 import { InstallError } from './install-error.ts'
 
 /** Python wheels: the sha256 of each whole file, by its name, which has its version and tags. */
-export type Wheels = Record<string, string>
+type Wheels = Record<string, string>
 
 export const TENSORFLOW_VERSION = '2.21.0'
 
