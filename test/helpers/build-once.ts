@@ -12,5 +12,6 @@ export default function setup(project: TestProject): void {
 
 function build(): void {
   const { status } = spawnSync(process.execPath, [SCRIPT, '--if-stale'], { stdio: 'inherit' })
-  if (status !== 0) throw new Error('src/ does not compile')
+  // What has a wrong type is emitted all the same, and is no reason to run no test; `npm run types` is its own check.
+  if (status !== 0) console.error('src/ has errors: see above')
 }
