@@ -2,8 +2,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import util from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
-import { type TensorWeights, uploadWeights } from '../src/model/engines/tfjs-interpreter.ts'
-import type { ConvNode, Graph } from '../src/model/graph.ts'
+import { type TensorWeights, uploadWeights } from '../src/engines/wasm/interpreter.ts'
+import type { ConvNode, Graph } from '../src/resnet/graph.ts'
 
 /**
  * The graph as people run a model on tfjs-node without a SavedModel: op by op, each fused where tfjs has a fused form,

@@ -1,5 +1,5 @@
-import { openEngine } from '../src/model/engines/open.ts'
-import { loadExtras, loadGraph } from '../src/model/load-graph.ts'
+import { openEngine } from '../src/engines/open.ts'
+import { loadExtras, loadGraph } from '../src/repository/load-graph.ts'
 import { answerJob } from './child-process.ts'
 import { openEager } from './eager-tfjs.ts'
 import type { EngineJob, EngineTimes } from './engines.ts'

@@ -3,8 +3,8 @@
  * it. Each runs in a process of its own, in turns, so that a machine that slows down slows all of them.
  */
 import { pathToFileURL } from 'node:url'
-import type { EngineName, EngineOptions } from '../src/model/engines/engine.ts'
-import { type RepositoryEntry, readRepository } from '../src/model/repository.ts'
+import type { EngineName, EngineOptions } from '../src/engines/engine.ts'
+import { type RepositoryEntry, readRepository } from '../src/repository/repository.ts'
 import { engineOptions } from '../src/server/assemble.ts'
 import { loadConfig } from '../src/server/config.ts'
 import { runInChild } from './child-process.ts'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ENGINE_NAMES, type EngineName, PRECISIONS, type Precision } from '../src/model/engines/engine.ts'
+import { ENGINE_NAMES, type EngineName, PRECISIONS, type Precision } from '../src/engines/engine.ts'
 
 export interface Timing {
   /** Seconds of load before the first window; what is answered in them is not counted. */

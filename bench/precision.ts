@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CompiledGraph } from '../src/model/engines/engine.ts'
-import { openOnnx } from '../src/model/engines/onnx.ts'
-import { loadExtras, loadGraph } from '../src/model/load-graph.ts'
-import { parseManifest } from '../src/model/manifest.ts'
+import type { CompiledGraph } from '../src/engines/engine.ts'
+import { openOnnx } from '../src/engines/onnx/onnx.ts'
+import { loadExtras, loadGraph } from '../src/repository/load-graph.ts'
+import { parseManifest } from '../src/repository/manifest.ts'
 import { randomTensor, seededRandom } from './inputs.ts'
 import { series } from './statistics.ts'
 

@@ -1,5 +1,5 @@
-import type { EngineName, EngineOptions, Precision } from '../src/model/engines/engine.ts'
-import type { RepositoryEntry } from '../src/model/repository.ts'
+import type { EngineName, EngineOptions, Precision } from '../src/engines/engine.ts'
+import type { RepositoryEntry } from '../src/repository/repository.ts'
 import { runInChild } from './child-process.ts'
 import type { Timing } from './options.ts'
 

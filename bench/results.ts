@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, loadavg } from 'node:os'
-import type { Precision } from '../src/model/engines/engine.ts'
+import type { Precision } from '../src/engines/engine.ts'
 import type { InputKindName, PictureKindName } from './inputs.ts'
 import type { Memory } from './memory.ts'
 import type { Timing } from './options.ts'

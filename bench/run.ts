@@ -1,4 +1,4 @@
-import { type RepositoryEntry, readRepository } from '../src/model/repository.ts'
+import { type RepositoryEntry, readRepository } from '../src/repository/repository.ts'
 import { engineOptions } from '../src/server/assemble.ts'
 import { type Config, loadConfig, OPTIONS } from '../src/server/config.ts'
 import { measureDecoding } from './decode.ts'

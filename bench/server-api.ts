@@ -1,5 +1,5 @@
-import type { EngineName, Precision } from '../src/model/engines/engine.ts'
-import { compareVersions } from '../src/model/repository.ts'
+import type { EngineName, Precision } from '../src/engines/engine.ts'
+import { compareVersions } from '../src/repository/repository.ts'
 import type { Payload } from './inputs.ts'
 import type { InputShape } from './pictures.ts'
 

@@ -4,21 +4,51 @@ import { describe, expect, it } from 'vitest'
 
 const SRC = resolve(import.meta.dirname, '../src')
 
-/** Each layer may import from itself and from what stands to its right; `cli` and `server` share the left end. */
-const CHAIN = ['cli', 'server', 'routes', 'model', 'batching', 'errors']
+/** From the ground up: each room imports only from itself and from those before it. */
+const ROOMS = [
+  'errors',
+  'batching',
+  'resnet',
+  'repository',
+  'preprocessing',
+  'engines',
+  'workers',
+  'model',
+  'routes',
+  'server',
+  'quantization',
+  'cli',
+]
+
+/** Rooms that see less than all before them. */
+const SEES: Record<string, string[]> = {
+  batching: ['errors'],
+  quantization: ['errors', 'batching', 'resnet', 'repository', 'preprocessing', 'engines'],
+}
+
+interface Import {
+  from: string
+  to: string
+}
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => ({ name, text: readFileSync(join(SRC, name), 'utf8') }))
 
 function importsOf(text: string): string[] {
-  const pattern = /(?:from|import)\s*\(?\s*'([^']+)'|require\('([^']+)'\)|import '([^']+)'/g
+  const pattern = /(?:from|import)\s*\(?\s*'([^']+)'|require\('([^']+)'\)|new URL\('([^']+\.ts)'/g
   return [...text.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
-function layerOf(name: string): string {
-  return name.split('/')[0]?.replace(/\.ts$/, '') ?? ''
-}
+const roomOf = (name: string): string => name.split('/')[0]?.replace(/\.ts$/, '') ?? ''
+
+/** Imports of one file of src by another. */
+const imports: Import[] = files.flatMap(({ name, text }) =>
+  importsOf(text)
+    .filter((path) => path.startsWith('.') && !path.endsWith('.json'))
+    .map((path) => ({ from: name, to: relative(SRC, resolve(dirname(join(SRC, name)), path)) })),
+)
+const arrow = ({ from, to }: Import): string => `${from} -> ${to}`
 
 function filesThat(matches: (text: string, name: string) => boolean): string[] {
   return files.filter(({ name, text }) => matches(text, name)).map(({ name }) => name)
@@ -30,27 +60,43 @@ function importersOf(...packages: string[]): string[] {
   )
 }
 
+/** Files on a circle of imports: what is left when those that import nothing left are taken away, again and again. */
+function circle(edges: Import[]): Import[] {
+  const open = new Set(edges.map(({ from }) => from))
+  const left = edges.filter(({ to }) => open.has(to))
+  return left.length === edges.length ? left : circle(left)
+}
+
 describe('the architecture', () => {
-  it('has no layers but the chain’s', () => {
-    expect(new Set(files.map(({ name }) => layerOf(name)))).toEqual(new Set(CHAIN))
+  it('has these rooms and no others', () => {
+    expect(new Set(files.map(({ name }) => roomOf(name)))).toEqual(new Set(ROOMS))
   })
 
-  it('imports only to the right: cli, server -> routes -> model -> batching -> errors', () => {
-    const wrong = files.flatMap(({ name, text }) =>
-      importsOf(text)
-        .filter((path) => path.startsWith('.') && !path.endsWith('.json'))
-        .map((path) => relative(SRC, resolve(dirname(join(SRC, name)), path)))
-        .filter((target) => CHAIN.indexOf(layerOf(target)) < CHAIN.indexOf(layerOf(name)))
-        .map((target) => `${name} -> ${target}`),
-    )
-    // The two left ends may use each other: a command can start the server.
-    expect(wrong.filter((edge) => !/^server\/.* -> cli\//.test(edge))).toEqual([])
-    expect(filesThat((text, name) => layerOf(name) === 'server' && /from '\.\.\/cli/.test(text))).toEqual([])
+  it('has no room that imports from one above it', () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const [room, other] = [roomOf(from), roomOf(to)]
+      const sees = SEES[room] ?? ROOMS.slice(0, ROOMS.indexOf(room)).filter((each) => each !== 'quantization')
+      return room !== other && !sees.includes(other) && !(room === 'cli' && other === 'quantization')
+    })
+    expect(wrong.map(arrow)).toEqual([])
+  })
+
+  it('has no circle of files', () => {
+    expect(circle(imports).map(arrow)).toEqual([])
+  })
+
+  it('keeps the engines apart from each other', () => {
+    const engineOf = (name: string): string | undefined => /^engines\/(\w+)\//.exec(name)?.[1]
+    const wrong = imports.filter(({ from, to }) => {
+      const [engine, other] = [engineOf(from), engineOf(to)]
+      return engine !== undefined && other !== undefined && engine !== other
+    })
+    expect(wrong.map(arrow)).toEqual([])
   })
 
   it('lets batching import nothing but errors', () => {
     const outside = files
-      .filter(({ name }) => layerOf(name) === 'batching')
+      .filter(({ name }) => roomOf(name) === 'batching')
       .flatMap(({ text }) => importsOf(text))
       .filter((path) => !path.startsWith('./') && path !== '../errors.ts')
     expect(outside).toEqual([])
@@ -60,23 +106,18 @@ describe('the architecture', () => {
     expect(importsOf(readFileSync(join(SRC, 'errors.ts'), 'utf8'))).toEqual([])
   })
 
-  it('keeps fastify to server and routes', () => {
-    const importers = importersOf('fastify', 'fastify-plugin', '@fastify')
-    expect(importers.length).toBeGreaterThan(0)
-    expect(importers.filter((name) => !['server', 'routes'].includes(layerOf(name)))).toEqual([])
+  it.each([
+    ['fastify', ['fastify', 'fastify-plugin', '@fastify'], ['routes', 'server']],
+    ['tfjs, onnxruntime and protobuf', ['@tensorflow', 'onnxruntime-node', 'protobufjs'], ['engines']],
+    ['sharp', ['sharp'], ['preprocessing']],
+  ])('keeps %s to its rooms', (_, packages, rooms) => {
+    expect(new Set(importersOf(...packages).map(roomOf))).toEqual(new Set(rooms))
   })
 
-  it('keeps tfjs, onnxruntime, protobuf and sharp to model', () => {
-    const importers = importersOf('@tensorflow', 'onnxruntime-node', 'protobufjs', 'sharp')
-    expect(importers.length).toBeGreaterThan(0)
-    expect(importers.filter((name) => layerOf(name) !== 'model')).toEqual([])
-  })
-
-  it('knows process.env in config.ts alone, and where native libraries are told what they take no other way', () => {
-    const importers = filesThat((text) => /process\.env\b/.test(text))
-    expect(importers.sort()).toEqual([
-      'model/engines/onnx-telemetry.ts',
-      'model/engines/tensorflow-environment.ts',
+  it('reads process.env in config.ts alone, and writes it where a native library takes settings no other way', () => {
+    expect(filesThat((text) => /process\.env\b/.test(text)).sort()).toEqual([
+      'engines/onnx/sessions.ts',
+      'engines/tensorflow/environment.ts',
       'server/config.ts',
     ])
   })

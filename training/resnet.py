@@ -1,4 +1,4 @@
-"""The ResNet that resnet-serve serves, in PyTorch. `src/model/resnet.ts` is its twin.
+"""The ResNet that resnet-serve serves, in PyTorch. `src/resnet/resnet.ts` is its twin.
 
 Input `[N, in_channels, H, W]` float32; output `(logits [N, num_classes], embedding [N, embedding_size])`.
 The state_dict names are the contract between the two sides; docs/model.md lists them.

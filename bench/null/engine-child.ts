@@ -2,8 +2,8 @@
  * An engine process that computes nothing: every batch is answered at once, with rows of numbers that were drawn before,
  * so that whatever the server does with an answer costs what it usually does.
  */
-import type { Outputs } from '../../src/model/engines/engine.ts'
-import type { LoadedInfo, OpenedInfo, Params, Reply, Request, Result } from '../../src/model/engines/protocol.ts'
+import type { Outputs } from '../../src/engines/engine.ts'
+import type { LoadedInfo, OpenedInfo, Params, Reply, Request, Result } from '../../src/workers/protocol.ts'
 import { seededRandom } from '../inputs.ts'
 
 const PULSE_INTERVAL_MS = 1000

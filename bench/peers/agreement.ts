@@ -1,4 +1,4 @@
-import { cosine } from '../../src/model/quantization/cosine.ts'
+import { cosine } from '../../src/engines/cosine.ts'
 import type { ServerProcess } from '../server-process.ts'
 import type { Peer, PeerInput, Vectors } from './peers.ts'
 

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { readRepository } from '../../src/model/repository.ts'
+import { readRepository } from '../../src/repository/repository.ts'
 import type { LoadResult } from '../load/load.ts'
 import { progress } from '../progress.ts'
 import { errorCount, machine } from '../results.ts'

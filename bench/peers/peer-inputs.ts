@@ -1,6 +1,6 @@
 import sharp from 'sharp'
-import { ImageDecoder } from '../../src/model/input/image-decoder.ts'
-import type { InputSpec } from '../../src/model/manifest.ts'
+import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
+import type { InputSpec } from '../../src/repository/manifest.ts'
 import { seededRandom } from '../inputs.ts'
 import { drawing } from '../pictures.ts'
 import type { PeerInput } from './peers.ts'

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import type { Precision } from '../../src/model/engines/engine.ts'
+import type { Precision } from '../../src/engines/engine.ts'
 import type { Machine } from '../results.ts'
 import type { Series } from '../statistics.ts'
 import { figure, markdownTable } from '../table.ts'

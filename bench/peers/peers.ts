@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Precision } from '../../src/model/engines/engine.ts'
+import type { Precision } from '../../src/engines/engine.ts'
 import { formWithFile } from '../inputs.ts'
 import { readInfo } from '../server-api.ts'
 import { DEPLOYED, type ServerCommand } from '../server-process.ts'

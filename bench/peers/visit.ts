@@ -1,4 +1,4 @@
-import type { Precision } from '../../src/model/engines/engine.ts'
+import type { Precision } from '../../src/engines/engine.ts'
 import { type LoadResult, measureLoad } from '../load/load.ts'
 import { memoryTotalMiB } from '../memory.ts'
 import type { Timing } from '../options.ts'

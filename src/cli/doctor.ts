@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { ENGINE_NAMES, type EngineName } from '../model/engines/engine.ts'
+import { ENGINE_NAMES, type EngineName } from '../engines/engine.ts'
 
 interface Options {
   gpu: boolean

@@ -1,5 +1,5 @@
-import type { Comparison } from '../model/quantization/comparison.ts'
-import type { Quantized } from '../model/quantization/quantize-model.ts'
+import type { Comparison } from '../quantization/comparison.ts'
+import type { Quantized } from '../quantization/quantize-model.ts'
 
 /** What `resnet-serve quantize` prints when it is done. */
 export function quantizeReport({ quantization, report, layers }: Quantized): string {

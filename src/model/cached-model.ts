@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../batching/clock.ts'
+import type { Outputs, Precision } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
-import type { Outputs, Precision } from './engines/engine.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest } from '../repository/manifest.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
 
 export interface CacheOptions {

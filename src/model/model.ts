@@ -1,7 +1,7 @@
 import type { Answer, SubmitOptions } from '../batching/job.ts'
+import type { Outputs, Precision } from '../engines/engine.ts'
 import type { ServeError } from '../errors.ts'
-import type { Outputs, Precision } from './engines/engine.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest } from '../repository/manifest.ts'
 
 /** What one forward pass says of one input (`logits` `[numClasses]`, `embedding` `[embeddingSize]`), and what it cost. */
 export interface Prediction extends Answer<Outputs> {

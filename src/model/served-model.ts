@@ -1,9 +1,9 @@
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts'
+import type { Outputs, Precision } from '../engines/engine.ts'
 import type { ServeError } from '../errors.ts'
-import type { Outputs, Precision } from './engines/engine.ts'
-import type { EnginePool } from './engines/engine-pool.ts'
-import type { LoadedInfo } from './engines/protocol.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest } from '../repository/manifest.ts'
+import type { EnginePool } from '../workers/pool.ts'
+import type { LoadedInfo } from '../workers/protocol.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
 
 /** One batcher serves every model of an engine; the model itself is the key, so no batch mixes two. */

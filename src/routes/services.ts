@@ -1,9 +1,9 @@
 import type { Clock } from '../batching/clock.ts'
+import type { GpuFacts } from '../engines/gpu.ts'
 import type { ErrorCode, ServeError } from '../errors.ts'
-import type { GpuFacts } from '../model/engines/gpu.ts'
-import type { OpenedInfo } from '../model/engines/protocol.ts'
-import type { ImageDecoder } from '../model/input/image-decoder.ts'
-import type { ModelCatalog } from '../model/model-catalog.ts'
+import type { ModelCatalog } from '../model/catalog.ts'
+import type { ImageDecoder } from '../preprocessing/image-decoder.ts'
+import type { OpenedInfo } from '../workers/protocol.ts'
 import type { BodyMeter } from './inputs/body-budget.ts'
 
 /** What `server/` keeps for each request. */

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import envSchema from 'env-schema'
 import { type Static, type TSchema, Type } from 'typebox'
-import { ENGINE_NAMES, PRECISIONS } from '../model/engines/engine.ts'
+import { ENGINE_NAMES, PRECISIONS } from '../engines/engine.ts'
 
 /** Where models/ and package.json lie: two folders above this file, in src/ and in dist/ alike. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))

@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { AUTO_ORDER } from '../engines/engine.ts'
 import { REFUSAL_CODES } from '../errors.ts'
-import { AUTO_ORDER } from '../model/engines/engine.ts'
-import type { Vitals } from '../model/engines/protocol.ts'
 import type { StageTimings } from '../routes/services.ts'
+import type { Vitals } from '../workers/protocol.ts'
 
 /** Seconds: from half a millisecond, a small batch on a fast engine, to the default request timeout. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Outputs } from '../../src/model/engines/engine.ts'
-import type { Method, Params } from '../../src/model/engines/protocol.ts'
-import { readRepository } from '../../src/model/repository.ts'
+import type { Outputs } from '../../src/engines/engine.ts'
+import { readRepository } from '../../src/repository/repository.ts'
+import type { Method, Params } from '../../src/workers/protocol.ts'
 
 /** The bench's engine process, and a way to ask it what the server asks an engine. */
 function startNullEngine() {

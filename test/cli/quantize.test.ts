@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { quantize } from '../../src/cli/quantize.ts'
-import { parseManifest } from '../../src/model/manifest.ts'
-import { smallFixture } from '../model/parity-fixtures.ts'
-import { temporaryFolder } from '../model/temporary-folder.ts'
+import { parseManifest } from '../../src/repository/manifest.ts'
+import { smallFixture } from '../helpers/parity-fixtures.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 /** A copy of the small fixture, and its inputs in one folder per class. */
 function setUp(files: Record<string, string | Uint8Array> = {}) {

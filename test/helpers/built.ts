@@ -9,4 +9,4 @@ export const built = (source: string): URL => new URL(`../../dist/${source.repla
 export const builtPath = (source: string): string => fileURLToPath(built(source))
 
 /** The engine process as it ships. */
-export const ENGINE_PROCESS = built('model/engines/child-main.ts')
+export const ENGINE_PROCESS = built('workers/main.ts')

@@ -1,5 +1,5 @@
-import type { Manifest } from '../../src/model/manifest.ts'
 import type { Model, Prediction, PredictOptions } from '../../src/model/model.ts'
+import type { Manifest } from '../../src/repository/manifest.ts'
 
 /** A manifest of a tiny model: 2 x 3 pixels, three classes, an embedding of four. */
 export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { smallFixture } from '../model/parity-fixtures.ts'
-import { temporaryFolder } from '../model/temporary-folder.ts'
 import { builtPath } from './built.ts'
+import { smallFixture } from './parity-fixtures.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 

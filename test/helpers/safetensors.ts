@@ -1,5 +1,5 @@
-import { float32ToFloat16 } from '../../src/model/float16.ts'
-import type { Tensor } from '../../src/model/state-dict.ts'
+import { float32ToFloat16 } from '../../src/repository/float16.ts'
+import type { Tensor } from '../../src/resnet/state-dict.ts'
 
 /** The bytes of a safetensors file, tensors in the order given, the header padded so that the data starts at 8 bytes. */
 export function writeSafetensors(tensors: Iterable<[string, Tensor]>, dtype: 'F32' | 'F16'): Buffer {

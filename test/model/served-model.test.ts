@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Batch, Outputs } from '../../src/engines/engine.ts'
 import { ServeError } from '../../src/errors.ts'
-import type { Batch, Outputs } from '../../src/model/engines/engine.ts'
 import { createModelBatcher, ServedModel } from '../../src/model/served-model.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { fakeManifest } from '../helpers/fake-model.ts'

@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { smallFixture } from '../model/parity-fixtures.ts'
-import { temporaryFolder } from '../model/temporary-folder.ts'
+import { smallFixture } from '../helpers/parity-fixtures.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 /**
  * The server on native TensorFlow, as `npm run test:tensorflow` runs it where `resnet-serve install-tensorflow` has been

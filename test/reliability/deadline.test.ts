@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Batch, Outputs } from '../../src/model/engines/engine.ts'
-import { ModelCatalog } from '../../src/model/model-catalog.ts'
+import type { Batch, Outputs } from '../../src/engines/engine.ts'
+import { ModelCatalog } from '../../src/model/catalog.ts'
 import { createModelBatcher, ServedModel } from '../../src/model/served-model.ts'
 import { build } from '../helpers/build.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'

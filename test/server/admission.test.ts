@@ -1,7 +1,7 @@
 import request from 'supertest'
 import { describe, expect, it, vi } from 'vitest'
 import { type ErrorCode, OVERLOAD_CODES, REFUSAL_CODES, ServeError } from '../../src/errors.ts'
-import { ModelCatalog } from '../../src/model/model-catalog.ts'
+import { ModelCatalog } from '../../src/model/catalog.ts'
 import { type BuildOptions, build } from '../helpers/build.ts'
 import { FakeModel } from '../helpers/fake-model.ts'
 import { keepAliveClient } from '../helpers/keep-alive.ts'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/server/config.ts'
 import { createServing } from '../../src/server/serving.ts'
 import { temporaryRepository } from '../helpers/server-process.ts'
-import { temporaryFolder } from '../model/temporary-folder.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 /** What the server says of itself before anything runs. */
 const create = (env: Record<string, string>) =>

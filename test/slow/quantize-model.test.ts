@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parityNames } from '../model/parity-fixtures.ts'
-import { MIN_COSINE, quantizeFixture } from '../model/quantization/quantize-fixture.ts'
+import { parityNames } from '../helpers/parity-fixtures.ts'
+import { MIN_COSINE, quantizeFixture } from '../quantization/quantize-fixture.ts'
 
 // On every processor: where integers saturate, more layers go back to fp32 until the cosine is there.
 describe('quantizeModel', () => {

@@ -1,5 +1,5 @@
-import type { Outputs } from '../../model/engines/engine.ts'
-import { smallestCosine } from '../../model/quantization/self-check.ts'
+import type { Outputs } from '../../engines/engine.ts'
+import { smallestCosine } from '../../engines/onnx/self-check.ts'
 
 /** How far answers are from the reference, over all rows. */
 export interface Agreement {

@@ -1,10 +1,10 @@
 import { systemClock } from '../../batching/clock.ts'
+import type { EngineName, EngineOptions, Outputs, Precision } from '../../engines/engine.ts'
+import { MIN_COSINE } from '../../engines/onnx/self-check.ts'
 import { ServeError } from '../../errors.ts'
-import type { EngineName, EngineOptions, Outputs, Precision } from '../../model/engines/engine.ts'
-import { EngineChild } from '../../model/engines/engine-child.ts'
-import { MIN_COSINE } from '../../model/quantization/self-check.ts'
-import { loadReference, type Reference } from '../../model/reference.ts'
-import type { RepositoryEntry } from '../../model/repository.ts'
+import { loadReference, type Reference } from '../../repository/reference.ts'
+import type { RepositoryEntry } from '../../repository/repository.ts'
+import { EngineProcess } from '../../workers/process.ts'
 import { type Agreement, compare } from './compare.ts'
 
 /** What one engine does with the default model on this machine. */
@@ -50,7 +50,7 @@ export async function examineEngine(
   { benchMs = BENCH_MS, module }: TrialOptions = {},
 ): Promise<EngineReport> {
   const output: string[] = []
-  const child = new EngineChild({
+  const child = new EngineProcess({
     heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
     clock: systemClock,
     onOutput: (line) => output.push(line),

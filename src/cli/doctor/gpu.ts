@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type GpuFacts, readGpuFacts } from '../../model/engines/gpu.ts'
+import { type GpuFacts, readGpuFacts } from '../../engines/gpu.ts'
 import { firstLine } from '../run-command.ts'
 import { checkLibraries, type Library, librariesOf } from './libraries.ts'
 import type { Native } from './native.ts'

@@ -54,7 +54,7 @@ export function librariesOf(tensorflow: string | undefined): string[] {
 export async function checkLibraries(names: string[], deps: string): Promise<Library[]> {
   const paths = names.map((name) => bundled(deps, name) ?? name)
   const { code, stdout, stderr, signal } = await runCommand(process.execPath, [
-    ...childModule(new URL('../../model/engines/library-probe.ts', import.meta.url)),
+    ...childModule(new URL('./library-probe.ts', import.meta.url)),
     ...paths,
   ])
   if (code !== 0) throw new Error(`looking for shared libraries ended with ${signal ?? code}: ${lastLines(stderr)}`)

@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
-import { flagsOf, type Processor, thisProcessor } from '../../model/engines/processor.ts'
+import { flagsOf, type Processor, thisProcessor } from '../../engines/onnx/processor.ts'
 import { glibcVersion } from '../tensorflow/platform.ts'
 
 export interface Machine {

@@ -1,4 +1,4 @@
-import type { NativeProbe } from '../../model/engines/native-probe.ts'
+import type { NativeProbe } from '../../engines/tensorflow/native-probe.ts'
 import { childEnvironment } from '../../server/config.ts'
 import { childModule } from '../child-module.ts'
 import { lastLines, runCommand } from '../run-command.ts'
@@ -11,7 +11,7 @@ interface Verified extends NativeProbe {
   log: string
 }
 
-const PROBE = new URL('../../model/engines/native-probe.ts', import.meta.url)
+const PROBE = new URL('../../engines/tensorflow/native-probe.ts', import.meta.url)
 
 /** TensorFlow is to name each library that it opens, and to leave the GPU's memory to others. */
 const ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: '0', TF_CPP_VMODULE: 'dso_loader=1', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }

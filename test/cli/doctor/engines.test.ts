@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { examineEngine } from '../../../src/cli/doctor/engines.ts'
 import { trials } from '../../../src/cli/doctor/examine.ts'
-import type { EngineName, EngineOptions } from '../../../src/model/engines/engine.ts'
+import type { EngineName, EngineOptions } from '../../../src/engines/engine.ts'
 import { ENGINE_PROCESS } from '../../helpers/built.ts'
-import { DOUBLE } from '../../model/engines/processes.ts'
-import { smallFixture } from '../../model/parity-fixtures.ts'
-import { temporaryFolder } from '../../model/temporary-folder.ts'
+import { smallFixture } from '../../helpers/parity-fixtures.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
+import { DOUBLE } from '../../workers/processes.ts'
 
 const { entry } = smallFixture()
 const read = (name: string) => readFileSync(join(entry.directory, name))

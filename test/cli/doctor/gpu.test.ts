@@ -3,7 +3,7 @@ import { complaintsIn, examineGpu, type Gpu, readKernelDriver, whyNoGpu } from '
 import { checkLibraries, librariesOf } from '../../../src/cli/doctor/libraries.ts'
 import { relevantFlags } from '../../../src/cli/doctor/machine.ts'
 import type { Native } from '../../../src/cli/doctor/native.ts'
-import { temporaryFolder } from '../../model/temporary-folder.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { vi } from 'vitest'
 import { ZipFile } from 'yazl'
 import type { WHEELS } from '../../../src/cli/tensorflow/wheels.ts'
-import { temporaryFolder } from '../../model/temporary-folder.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
 export const WHEEL = 'tensorflow_cpu-9.9.9-cp311-cp311-manylinux_2_27_x86_64.whl'
 

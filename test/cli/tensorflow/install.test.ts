@@ -14,7 +14,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { requireSpace } from '../../../src/cli/tensorflow/files.ts'
 import { type InstallOptions, installTensorflow } from '../../../src/cli/tensorflow/install.ts'
 import type { Progress } from '../../../src/cli/tensorflow/progress.ts'
-import { temporaryFolder } from '../../model/temporary-folder.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 import { fakeTools, library, libraryFolder, WHEEL, wheelEntries, writeWheel } from './fake-tools.ts'
 
 // The probes as they ship: from source, each would start tsx.

@@ -4,7 +4,7 @@ import { create } from 'tar'
 import { describe, expect, it } from 'vitest'
 import type { Progress } from '../../../src/cli/tensorflow/progress.ts'
 import { unpackTarball } from '../../../src/cli/tensorflow/tarball.ts'
-import { temporaryFolder } from '../../model/temporary-folder.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
 const silent: Progress = { interactive: false, step() {}, bytes: () => ({ add() {}, end() {} }) }
 

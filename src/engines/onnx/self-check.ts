@@ -1,0 +1,55 @@
+import type { Quantization } from '../../repository/quantization.ts'
+import type { Graph } from '../../resnet/graph.ts'
+import { rowCosines } from '../cosine.ts'
+
+/** An embedding in int8 less like the one in fp32 than this means that int8 is broken here, and is not served. */
+export const MIN_COSINE = 0.99
+
+const PROBES = 8
+
+/** Points along each side of a probe between which it is interpolated. */
+const GRID = 4
+
+/** The smallest cosine between the rows of two `[count, embeddingSize]` arrays; NaN where a value is not a number. */
+export function smallestCosine(a: Float32Array, b: Float32Array, count: number): number {
+  return Math.min(...rowCosines(a, b, count))
+}
+
+/**
+ * Inputs for a model that brings no reference, always the same ones: smooth, as pictures are, and within the range that
+ * was calibrated, since noise and outliers say nothing of what the model is for.
+ */
+export function probeInputs({ name, shape }: Graph['input'], { activations }: Quantization) {
+  const { scale, zero_point } = activations[name] ?? { scale: 2 / 255, zero_point: 128 }
+  const [channels, height, width] = shape
+  const next = randomNumbers(1)
+  const plane = height * width
+  const input = new Float32Array(PROBES * channels * plane)
+  for (let start = 0; start < input.length; start += plane) {
+    const grid = Array.from({ length: GRID * GRID }, () => scale * (255 * next() - zero_point))
+    for (let i = 0; i < plane; i++) {
+      input[start + i] = interpolate(grid, Math.floor(i / width) / height, (i % width) / width)
+    }
+  }
+  return { count: PROBES, input }
+}
+
+/** Bilinear; `y` and `x` in [0, 1). */
+function interpolate(grid: number[], y: number, x: number): number {
+  const [top, left] = [Math.floor(y * (GRID - 1)), Math.floor(x * (GRID - 1))]
+  const [down, right] = [y * (GRID - 1) - top, x * (GRID - 1) - left]
+  const row = (at: number): number =>
+    (grid[at * GRID + left] as number) * (1 - right) + (grid[at * GRID + left + 1] as number) * right
+  return row(top) * (1 - down) + row(top + 1) * down
+}
+
+/** Uniform numbers in [0, 1), the same ones for one seed: Marsaglia's xorshift of 32 bits. */
+function randomNumbers(seed: number): () => number {
+  let state = seed | 0 || 1
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,61 @@
+import { ServeError } from '../errors.ts'
+
+/**
+ * A JSON tensor, `[H][W]` or `[1][H][W]`, to a flat array. Only finite numbers count: null, strings, booleans and ragged
+ * rows throw `invalid_tensor`, which says where.
+ */
+export function readJsonTensor(value: unknown, height: number, width: number): Float32Array {
+  const rows = unwrapChannel(value)
+  if (rows.length !== height) throw wrongShape(height, width)
+  const out = new Float32Array(height * width)
+  for (let y = 0; y < height; y++) {
+    const row: unknown = rows[y]
+    if (!Array.isArray(row) || row.length !== width) throw wrongShape(height, width)
+    for (let x = 0; x < width; x++) {
+      const number: unknown = row[x]
+      if (typeof number !== 'number')
+        throw new ServeError('invalid_tensor', `the value at [${y}][${x}] is not a number`)
+      out[y * width + x] = number
+    }
+  }
+  return assertFinite(out)
+}
+
+function unwrapChannel(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new ServeError('invalid_tensor', 'the tensor is not an array')
+  const isChannel = value.length === 1 && Array.isArray(value[0]) && Array.isArray(value[0][0])
+  return isChannel ? (value[0] as unknown[]) : value
+}
+
+function wrongShape(height: number, width: number): ServeError {
+  return new ServeError(
+    'invalid_tensor',
+    `the tensor must have shape [${height}][${width}] or [1][${height}][${width}]`,
+  )
+}
+
+/** How many inputs `bytes` of float32 hold, each `[1, height, width]`. Throws when that is no whole number, or none. */
+export function countBinaryTensors(bytes: Uint8Array, height: number, width: number): number {
+  const itemBytes = height * width * 4
+  if (bytes.length === 0) throw new ServeError('missing_input', 'the body is empty')
+  if (bytes.length % itemBytes !== 0) {
+    const shape = `N x 1 x ${height} x ${width} float32, a multiple of ${itemBytes} bytes`
+    throw new ServeError('invalid_tensor', `the body has ${bytes.length} bytes; it must be ${shape}`)
+  }
+  return bytes.length / itemBytes
+}
+
+/** One input of little-endian float32. It lies in the request's own bytes, or in a copy where those are not aligned. */
+export function readBinaryTensor(bytes: Uint8Array): Float32Array {
+  const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
+  return assertFinite(new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4))
+}
+
+/** Also catches what overflows float32, such as 1e300. */
+function assertFinite(values: Float32Array): Float32Array {
+  // The sum of finite float32 is finite in float64, so one check speaks for all.
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i] as number
+  if (Number.isFinite(sum)) return values
+  throw new ServeError('invalid_tensor', 'the tensor holds a number that is not finite')
+}

@@ -1,0 +1,84 @@
+import { cosine } from '../engines/cosine.ts'
+import type { OnnxSession } from '../engines/onnx/sessions.ts'
+import type { Graph } from '../resnet/graph.ts'
+import type { SampleSet } from './sample-set.ts'
+
+/** What one precision answers to a set of samples. */
+export interface Answers {
+  /** One row per sample. */
+  embeddings: Float32Array[]
+  /** Number of the highest logit, per sample. */
+  classes: number[]
+  /** The label that each sample has, where it has one. */
+  labels: (string | undefined)[]
+}
+
+export async function answersOf(
+  session: OnnxSession,
+  { outputs }: Graph,
+  samples: SampleSet,
+  batchSize: number,
+  onProgress: (done: number) => void = () => {},
+): Promise<Answers> {
+  const answers: Answers = { embeddings: [], classes: [], labels: [] }
+  for await (const { input, labels, size } of samples.batches(batchSize)) {
+    const values = await session.run(input, size)
+    const [embedding, logits] = [values[outputs.embedding], values[outputs.logits]] as [Float32Array, Float32Array]
+    for (let i = 0; i < size; i++) {
+      answers.embeddings.push(row(embedding, i, size))
+      answers.classes.push(argmax(row(logits, i, size)))
+    }
+    answers.labels.push(...labels)
+    onProgress(answers.classes.length)
+  }
+  return answers
+}
+
+/** How far int8 answers as fp32 does. */
+export interface Comparison {
+  samples: number
+  /** Of the embeddings. */
+  cosine_mean: number
+  cosine_min: number
+  /** Share of the samples to which both give the same class. */
+  agreement: number
+  /** Share of the labelled samples that each gets right; absent where no label is one of the model's. */
+  accuracy?: { samples: number; fp32: number; int8: number }
+}
+
+/** `names` are the model's labels, in the order of its logits. */
+export function compare(fp32: Answers, int8: Answers, names: string[]): Comparison {
+  const samples = fp32.classes.length
+  const cosines = fp32.embeddings.map((embedding, i) => cosine(embedding, int8.embeddings[i] as Float32Array))
+  const result: Comparison = {
+    samples,
+    cosine_mean: mean(cosines),
+    cosine_min: rounded(cosines.reduce((least, next) => Math.min(least, next), 1)),
+    agreement: mean(fp32.classes.map((id, i) => Number(id === int8.classes[i]))),
+  }
+  const truth = fp32.labels.map((label) => (label === undefined ? -1 : names.indexOf(label)))
+  const labelled = truth.flatMap((id, i) => (id === -1 ? [] : [i]))
+  if (labelled.length === 0) return result
+  const right = ({ classes }: Answers): number => mean(labelled.map((i) => Number(classes[i] === truth[i])))
+  return { ...result, accuracy: { samples: labelled.length, fp32: right(fp32), int8: right(int8) } }
+}
+
+function row(values: Float32Array, index: number, count: number): Float32Array {
+  const size = values.length / count
+  return values.slice(index * size, (index + 1) * size)
+}
+
+function argmax(values: Float32Array): number {
+  let best = 0
+  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i
+  return best
+}
+
+/** To six digits after the point: these are for people, and lie in model.json. */
+function rounded(value: number): number {
+  return Number(value.toFixed(6))
+}
+
+function mean(values: number[]): number {
+  return rounded(values.reduce((sum, value) => sum + value, 0) / values.length)
+}

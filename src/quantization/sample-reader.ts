@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+import { extname } from 'node:path'
+import { ImageDecoder } from '../preprocessing/image-decoder.ts'
+import { countBinaryTensors, readBinaryTensor } from '../preprocessing/tensor.ts'
+import type { InputSpec } from '../repository/manifest.ts'
+import { readSafetensors } from '../repository/safetensors.ts'
+
+/** libvips' own limit: files given by hand are not a client's. */
+const MAX_PIXELS = 268_402_689
+const DECODE_TIMEOUT_S = 60
+
+/**
+ * Reads inputs from files: images as the server reads them, `.f32` as raw little-endian float32, `.safetensors` by its
+ * tensor `input` of `[N, 1, height, width]`. Every error names the file.
+ */
+export class SampleReader {
+  readonly #spec: InputSpec
+  readonly #pixels: number
+  readonly #images = new ImageDecoder({
+    maxPixels: MAX_PIXELS,
+    maxSide: MAX_PIXELS,
+    timeoutS: DECODE_TIMEOUT_S,
+    maxPending: Number.POSITIVE_INFINITY,
+  })
+  /** The tensors read last: their neighbours are asked for next. */
+  #last: { path: string; tensors: Float32Array } | undefined
+
+  constructor(spec: InputSpec) {
+    this.#spec = spec
+    this.#pixels = spec.height * spec.width
+  }
+
+  /** Inputs in a file. An image counts as one before it is looked into. */
+  count(path: string): number {
+    return holdsTensors(path) ? this.#tensors(path).length / this.#pixels : 1
+  }
+
+  /** `[1, height, width]`, normalised. */
+  async read(path: string, index: number): Promise<Float32Array> {
+    if (holdsTensors(path)) return this.#tensors(path).subarray(index * this.#pixels, (index + 1) * this.#pixels)
+    try {
+      return await this.#images.decode(readFileSync(path), this.#spec)
+    } catch (error) {
+      throw named(path, error)
+    }
+  }
+
+  #tensors(path: string): Float32Array {
+    if (this.#last?.path === path) return this.#last.tensors
+    try {
+      const tensors = readTensors(path, this.#spec)
+      this.#last = { path, tensors }
+      return tensors
+    } catch (error) {
+      throw named(path, error)
+    }
+  }
+}
+
+function holdsTensors(path: string): boolean {
+  return ['.f32', '.safetensors'].includes(extname(path))
+}
+
+function readTensors(path: string, { height, width }: InputSpec): Float32Array {
+  const file = readFileSync(path)
+  if (extname(path) === '.f32') {
+    countBinaryTensors(file, height, width)
+    return readBinaryTensor(file)
+  }
+  const tensors = readSafetensors(file)
+  return tensors.take('input', [tensors.rows('input'), 1, height, width])
+}
+
+function named(path: string, error: unknown): Error {
+  return new Error(`${path}: ${(error as Error).message}`, { cause: error })
+}

@@ -1,0 +1,94 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import type { InputSpec } from '../repository/manifest.ts'
+import { SampleReader } from './sample-reader.ts'
+
+/** One input: an image file, or one tensor of a file of tensors. */
+interface Sample {
+  path: string
+  /** Position in its file. */
+  index: number
+  /** The folder right below the root that it lies in, which is its class. */
+  label: string | undefined
+}
+
+interface SampleBatch {
+  /** `[size, 1, height, width]`, normalised. */
+  input: Float32Array
+  labels: (string | undefined)[]
+  size: number
+}
+
+/**
+ * The inputs found in a folder and below it, in the order of their paths. Files are read again on each pass, so that any
+ * number of them fits into memory.
+ */
+export class SampleSet {
+  readonly #samples: Sample[]
+  readonly #reader: SampleReader
+  readonly #pixels: number
+
+  private constructor(samples: Sample[], reader: SampleReader, pixels: number) {
+    this.#samples = samples
+    this.#reader = reader
+    this.#pixels = pixels
+  }
+
+  /** Throws a plain Error that names the file that cannot be read, or the folder that holds nothing. */
+  static open(directory: string, spec: InputSpec): SampleSet {
+    if (!existsSync(directory)) throw new Error(`${directory} does not exist`)
+    const reader = new SampleReader(spec)
+    const samples = filesBelow(directory).flatMap((path): Sample[] => {
+      const [first, ...rest] = relative(directory, path).split(sep)
+      const label = rest.length > 0 ? first : undefined
+      return Array.from({ length: reader.count(path) }, (_, index) => ({ path, index, label }))
+    })
+    if (samples.length === 0) throw new Error(`${directory} holds no images and no tensors (.f32, .safetensors)`)
+    return new SampleSet(samples, reader, spec.height * spec.width)
+  }
+
+  get size(): number {
+    return this.#samples.length
+  }
+
+  /** At most `count` of them, evenly spread, so that every folder has its share. */
+  spread(count: number): SampleSet {
+    const taken = Math.min(count, this.size)
+    return this.#of(
+      Array.from({ length: taken }, (_, i) => this.#samples[Math.floor((i * this.size) / taken)] as Sample),
+    )
+  }
+
+  /** Every fourth is held out, the rest is kept. A single one is both. */
+  split(): { kept: SampleSet; heldOut: SampleSet } {
+    if (this.size === 1) return { kept: this, heldOut: this }
+    const isHeldOut = (i: number): boolean => i % 4 === 1
+    return {
+      kept: this.#of(this.#samples.filter((_, i) => !isHeldOut(i))),
+      heldOut: this.#of(this.#samples.filter((_, i) => isHeldOut(i))),
+    }
+  }
+
+  async *batches(batchSize: number): AsyncGenerator<SampleBatch> {
+    for (let from = 0; from < this.size; from += batchSize) {
+      const samples = this.#samples.slice(from, from + batchSize)
+      const rows = await Promise.all(samples.map(({ path, index }) => this.#reader.read(path, index)))
+      const input = new Float32Array(samples.length * this.#pixels)
+      for (const [i, row] of rows.entries()) input.set(row, i * this.#pixels)
+      yield { input, labels: samples.map(({ label }) => label), size: samples.length }
+    }
+  }
+
+  #of(samples: Sample[]): SampleSet {
+    return new SampleSet(samples, this.#reader, this.#pixels)
+  }
+}
+
+/** Hidden files are passed over. */
+function filesBelow(directory: string): string[] {
+  const names = readdirSync(directory).filter((name) => !name.startsWith('.'))
+  return names.sort().flatMap((name) => {
+    const path = join(directory, name)
+    return statSync(path).isDirectory() ? filesBelow(path) : [path]
+  })
+}

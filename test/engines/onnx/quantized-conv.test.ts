@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { quantizeConv } from '../../../src/engines/onnx/quantized-conv.ts'
+import type { ConvNode } from '../../../src/resnet/graph.ts'
+
+function conv(weight: number[], bias: number[]): ConvNode {
+  const outChannels = bias.length
+  return {
+    op: 'conv',
+    name: 'c',
+    input: 'input',
+    weight: Float32Array.from(weight),
+    bias: Float32Array.from(bias),
+    inChannels: weight.length / outChannels,
+    outChannels,
+    kernel: 1,
+    stride: 1,
+    pad: 0,
+    relu: false,
+    shape: [outChannels, 1, 1],
+  }
+}
+
+describe('quantizeConv', () => {
+  it('gives each output channel its own scale, so that its largest weight is 127', () => {
+    const { weight, weightScale } = quantizeConv(conv([1.27, -0.5, 0.0254, 0.0127], [0, 0]), 1)
+    expect([...weight]).toEqual([127, -50, 127, 64])
+    expect(weightScale[0]).toBeCloseTo(0.01)
+    expect(weightScale[1]).toBeCloseTo(0.0002)
+  })
+
+  it('is symmetric: -128 is never used', () => {
+    expect([...quantizeConv(conv([-3, 3], [0]), 1).weight]).toEqual([-127, 127])
+  })
+
+  it('puts the bias on the scale of the sums', () => {
+    const { bias, weightScale } = quantizeConv(conv([1.27], [-0.6]), 0.05)
+    expect((bias[0] as number) * 0.05 * (weightScale[0] as number)).toBeCloseTo(-0.6, 3)
+  })
+
+  it('keeps a bias beyond 32 bits within them', () => {
+    expect([...quantizeConv(conv([1e-9, 1e-9], [1, -1]), 1e-6).bias]).toEqual([2 ** 31 - 1, -(2 ** 31 - 1)])
+  })
+
+  it('makes zeros of a channel of zeros', () => {
+    const { weight, weightScale, bias } = quantizeConv(conv([0, 0], [0]), 0.1)
+    expect([...weight, ...bias]).toEqual([0, 0, 0])
+    expect(weightScale[0]).toBeGreaterThan(0)
+  })
+})

@@ -1,0 +1,231 @@
+import { crc32, deflateSync } from 'node:zlib'
+import sharp, { type Sharp } from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
+import type { InputSpec } from '../../src/repository/manifest.ts'
+import { drawDigit } from '../helpers/drawn-digits.ts'
+
+const LIMITS = { maxSide: 2000, maxPixels: 10_000, timeoutS: 10, maxPending: 8 }
+const decoder = new ImageDecoder(LIMITS)
+
+function spec(changes: Partial<InputSpec> = {}): InputSpec {
+  return { height: 10, width: 10, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 8, ...changes }
+}
+
+/** 40 x 20 unless told, light where `isLight` says. */
+function picture(isLight: (x: number, y: number) => boolean, width = 40, height = 20): Sharp {
+  const data = Buffer.from(
+    Array.from({ length: width * height }, (_, i) => (isLight(i % width, Math.floor(i / width)) ? 255 : 0)),
+  )
+  return sharp(data, { raw: { width, height, channels: 1 } })
+}
+
+const leftIsLight = () => picture((x) => x < 20)
+const light = () => picture(() => true)
+
+/** Values at (x, y) of the decoded picture, to two digits. */
+async function decode(bytes: Uint8Array, changes: Partial<InputSpec> = {}) {
+  const values = await decoder.decode(bytes, spec(changes))
+  const width = changes.width ?? 10
+  return { values, at: (x: number, y: number) => Math.round((values[y * width + x] as number) * 100) / 100 }
+}
+
+/** One bit for each pixel, which sharp would not write without having all of them. */
+function blackPng(width: number, height: number): Buffer {
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(height, 4)
+  header.writeUInt8(1, 8)
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const body = Buffer.concat([Buffer.from(type), data])
+    const framed = Buffer.alloc(body.length + 8)
+    framed.writeUInt32BE(data.length)
+    body.copy(framed, 4)
+    framed.writeUInt32BE(crc32(body), body.length + 4)
+    return framed
+  }
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(height * (1 + width / 8)))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+const failsWith = (code: string) => expect.objectContaining({ name: 'ServeError', code })
+
+describe('ImageDecoder', () => {
+  it.each(['png', 'jpeg', 'webp'] as const)('decodes %s to height x width, normalised', async (format) => {
+    const bytes = await leftIsLight().toFormat(format).toBuffer()
+    const { values, at } = await decode(bytes, { height: 6, width: 8, mean: 0.5, std: 0.25 })
+    expect(values).toBeInstanceOf(Float32Array)
+    expect(values).toHaveLength(48)
+    const corners = (
+      [
+        [0, 0],
+        [0, 5],
+        [7, 0],
+        [7, 5],
+      ] as const
+    ).map(([x, y]) => Math.round(at(x, y) * 10) / 10)
+    expect(corners).toEqual([2, 2, -2, -2])
+  })
+
+  it('fill stretches the whole picture', async () => {
+    const { at } = await decode(await leftIsLight().png().toBuffer(), { fit: 'fill' })
+    expect([at(0, 0), at(3, 9), at(6, 0), at(9, 9)]).toEqual([1, 1, 0, 0])
+  })
+
+  it('contain keeps the proportions, between bars of black', async () => {
+    const wide = await picture(() => true, 40, 16)
+      .png()
+      .toBuffer()
+    const { at } = await decode(wide, { fit: 'contain', mean: 0.5, std: 0.5 })
+    expect([0, 2, 3, 6, 7, 9].map((y) => at(5, y))).toEqual([-1, -1, 1, 1, -1, -1])
+    const tall = await picture(() => true, 16, 40)
+      .png()
+      .toBuffer()
+    const { at: atTall } = await decode(tall, { fit: 'contain' })
+    expect([0, 2, 3, 6, 7, 9].map((x) => atTall(x, 5))).toEqual([0, 0, 1, 1, 0, 0])
+  })
+
+  it('cover keeps the proportions, and cuts off what sticks out', async () => {
+    const bytes = await picture((x) => x >= 10 && x < 30)
+      .png()
+      .toBuffer()
+    const { at } = await decode(bytes, { fit: 'cover' })
+    expect([at(1, 0), at(5, 5), at(8, 9)]).toEqual([1, 1, 1])
+    expect((await decode(bytes, { fit: 'fill' })).at(1, 5)).toBe(0)
+  })
+
+  it('ink finds a small dark drawing on light paper, and brings it into the form the model knows', async () => {
+    const drawn = await drawDigit(7, { size: 100, pen: 0.04, paper: 230, ink: 40 })
+    const { values } = await decode(drawn, { fit: 'ink', invert: 'auto', height: 28, width: 28, inkSize: 20 })
+    expect(Math.max(...values)).toBe(1)
+    expect(values.filter((value) => value === 0).length).toBeGreaterThan(400)
+    const rows = [...Array(28).keys()].filter((y) => values.slice(y * 28, (y + 1) * 28).some((value) => value > 0))
+    expect(rows).toHaveLength(20)
+  })
+
+  it('inverts a light ground only when the model wants it', async () => {
+    const bytes = await light().png().toBuffer()
+    expect((await decode(bytes, { invert: 'never' })).at(5, 5)).toBe(1)
+    expect((await decode(bytes, { invert: 'auto' })).at(5, 5)).toBe(0)
+  })
+
+  it('sees black strokes on a transparent canvas', async () => {
+    const pixels = Buffer.alloc(10 * 10 * 4)
+    for (let y = 3; y < 7; y++) pixels.fill(Buffer.from([0, 0, 0, 255]), (y * 10 + 3) * 4, (y * 10 + 7) * 4)
+    const canvas = await sharp(pixels, { raw: { width: 10, height: 10, channels: 4 } })
+      .png()
+      .toBuffer()
+    const { at } = await decode(canvas, { invert: 'auto' })
+    expect([at(5, 5), at(0, 0)]).toEqual([1, 0])
+  })
+
+  it("honours a photo's orientation", async () => {
+    const turned = await leftIsLight().withMetadata({ orientation: 6 }).jpeg().toBuffer()
+    const { at } = await decode(turned)
+    expect([at(1, 1), at(8, 1), at(1, 8), at(8, 8)]).toEqual([1, 1, 0, 0])
+  })
+
+  it('reads 16-bit greys', async () => {
+    const raw = { width: 10, height: 10, channels: 1 } as const
+    const bytes = await sharp(new Uint16Array(100).fill(0x8080), { raw }).toColourspace('grey16').png().toBuffer()
+    expect((await sharp(bytes).metadata()).depth).toBe('ushort')
+    expect((await decode(bytes)).at(5, 5)).toBe(0.5)
+  })
+
+  it('reads a palette', async () => {
+    const bytes = await leftIsLight().png({ palette: true }).toBuffer()
+    expect((await sharp(bytes).metadata()).isPalette).toBe(true)
+    const { at } = await decode(bytes)
+    expect([at(1, 5), at(8, 5)]).toEqual([1, 0])
+  })
+
+  it.each(['png', 'jpeg', 'webp'] as const)('refuses a %s that is cut off', async (format) => {
+    const whole = await drawDigit(3, { size: 90, pen: 0.04, paper: 255, ink: 0 })
+    const bytes = await sharp(whole).toFormat(format).toBuffer()
+    const half = bytes.subarray(0, bytes.length / 2)
+    await expect(decoder.decode(half, spec())).rejects.toThrow(failsWith('undecodable_image'))
+  })
+
+  it('refuses a picture with a bit flipped', async () => {
+    const bytes = await leftIsLight().png().toBuffer()
+    const at = bytes.indexOf('IDAT') + 8
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at)
+    await expect(decoder.decode(bytes, spec())).rejects.toThrow(failsWith('undecodable_image'))
+  })
+
+  it('refuses no bytes, and bytes that are no picture', async () => {
+    await expect(decoder.decode(new Uint8Array(0), spec())).rejects.toThrow(failsWith('undecodable_image'))
+    await expect(decoder.decode(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), spec())).rejects.toThrow(
+      failsWith('undecodable_image'),
+    )
+  })
+
+  it('refuses a picture of more pixels than allowed, and takes one of just as many', async () => {
+    const [most, more] = await Promise.all(
+      [100, 101].map((width) =>
+        picture(() => true, width, 100)
+          .png()
+          .toBuffer(),
+      ),
+    )
+    expect(await decoder.decode(most as Buffer, spec())).toHaveLength(100)
+    await expect(decoder.decode(more as Buffer, spec())).rejects.toThrow(failsWith('image_too_large'))
+  })
+
+  it('refuses a picture that is wider or higher than allowed, however few its pixels', async () => {
+    for (const [width, height] of [
+      [2001, 1],
+      [1, 2001],
+    ]) {
+      const bytes = await picture(() => true, width, height)
+        .png()
+        .toBuffer()
+      await expect(decoder.decode(bytes, spec())).rejects.toThrow(failsWith('image_too_large'))
+    }
+    const most = await picture(() => true, 2000, 1)
+      .png()
+      .toBuffer()
+    expect(await decoder.decode(most, spec())).toHaveLength(100)
+  })
+
+  it('refuses a bomb without decoding it: 31 kilobytes of PNG that would be 256 megapixels', async () => {
+    const side = 16_000
+    const bomb = blackPng(side, side)
+    expect(await sharp(bomb).metadata()).toMatchObject({ format: 'png', width: side, height: side })
+    expect(bomb.length).toBeLessThan(32_000)
+    const roomy = new ImageDecoder({ ...LIMITS, maxSide: 32_768, maxPixels: 50_000_000 })
+    await expect(roomy.decode(bomb, spec())).rejects.toThrow(failsWith('image_too_large'))
+    await expect(decoder.decode(bomb, spec())).rejects.toThrow(failsWith('image_too_large'))
+  })
+
+  it.each(['gif', 'tiff', 'avif'] as const)('refuses a real %s, and no loader would take it', async (format) => {
+    const bytes = await light().toFormat(format).toBuffer()
+    await expect(decoder.decode(bytes, spec())).rejects.toThrow(failsWith('unsupported_image_format'))
+    await expect(sharp(bytes).metadata()).rejects.toThrow()
+  })
+
+  it('refuses SVG and PDF, and no loader would take SVG', async () => {
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    for (const bytes of [svg, Buffer.from('%PDF-1.7\n')]) {
+      await expect(decoder.decode(bytes, spec())).rejects.toThrow(failsWith('unsupported_image_format'))
+    }
+    await expect(sharp(svg).metadata()).rejects.toThrow()
+  })
+
+  it('refuses at once when as many pictures as allowed are being decoded, and not after', async () => {
+    const bounded = new ImageDecoder({ ...LIMITS, maxPending: 2 })
+    const bytes = await light().png().toBuffer()
+    const damaged = bytes.subarray(0, 50)
+    const outcomes = await Promise.allSettled([bytes, damaged, bytes].map((each) => bounded.decode(each, spec())))
+    expect(outcomes).toMatchObject([
+      { status: 'fulfilled' },
+      { reason: { code: 'undecodable_image' } },
+      { reason: { code: 'queue_full', retryAfterS: 1 } },
+    ])
+    expect(await Promise.all([bounded.decode(bytes, spec()), bounded.decode(bytes, spec())])).toHaveLength(2)
+  })
+})

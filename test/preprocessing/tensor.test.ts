@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest'
+import { countBinaryTensors, readBinaryTensor, readJsonTensor } from '../../src/preprocessing/tensor.ts'
+
+const invalid = (message: string) => expect.objectContaining({ code: 'invalid_tensor', message })
+
+describe('readJsonTensor', () => {
+  it('takes [H][W] and [1][H][W]', () => {
+    const rows = [
+      [1, 2, 3],
+      [4, 5, 6.5],
+    ]
+    const expected = Float32Array.of(1, 2, 3, 4, 5, 6.5)
+    expect(readJsonTensor(rows, 2, 3)).toEqual(expected)
+    expect(readJsonTensor([rows], 2, 3)).toEqual(expected)
+  })
+
+  it('takes a single row, with a channel and without', () => {
+    expect(readJsonTensor([[1, 2]], 1, 2)).toEqual(Float32Array.of(1, 2))
+    expect(readJsonTensor([[[1, 2]]], 1, 2)).toEqual(Float32Array.of(1, 2))
+  })
+
+  const SHAPE = 'the tensor must have shape [2][3] or [1][2][3]'
+  it.each<[string, unknown, string]>([
+    ['no rows', [], SHAPE],
+    ['a row too few', [[1, 2, 3]], SHAPE],
+    [
+      'a row too many',
+      [
+        [1, 2, 3],
+        [1, 2, 3],
+        [1, 2, 3],
+      ],
+      SHAPE,
+    ],
+    [
+      'a short row',
+      [
+        [1, 2, 3],
+        [1, 2],
+      ],
+      SHAPE,
+    ],
+    [
+      'a long row',
+      [
+        [1, 2, 3],
+        [1, 2, 3, 4],
+      ],
+      SHAPE,
+    ],
+    [
+      'two channels',
+      [
+        [
+          [1, 2, 3],
+          [1, 2, 3],
+        ],
+        [
+          [1, 2, 3],
+          [1, 2, 3],
+        ],
+      ],
+      SHAPE,
+    ],
+    [
+      'two batch dimensions',
+      [
+        [
+          [
+            [1, 2, 3],
+            [1, 2, 3],
+          ],
+        ],
+      ],
+      SHAPE,
+    ],
+    ['flat numbers', [1, 2, 3, 4, 5, 6], SHAPE],
+    ['a row that is an object', [[1, 2, 3], { length: 3 }], SHAPE],
+    ['a row that is null', [[1, 2, 3], null], SHAPE],
+  ])('refuses %s', (_, value, message) => {
+    expect(() => readJsonTensor(value, 2, 3)).toThrow(invalid(message))
+  })
+
+  it.each([undefined, null, 'x', 7, {}, { 0: [1] }])('refuses %j, which is no array', (value) => {
+    expect(() => readJsonTensor(value, 2, 3)).toThrow(invalid('the tensor is not an array'))
+  })
+
+  it.each([null, '7', true, [1], {}, undefined])('refuses %j among the numbers, and says where', (value) => {
+    const rows = [
+      [1, 2, 3],
+      [4, value, 6],
+    ]
+    expect(() => readJsonTensor(rows, 2, 3)).toThrow(invalid('the value at [1][1] is not a number'))
+  })
+
+  it.each([1e300, -1e39, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d, which no float32 holds', (value) => {
+    expect(() => readJsonTensor([[value]], 1, 1)).toThrow(invalid('the tensor holds a number that is not finite'))
+  })
+
+  it('takes the largest float32, though their sum is larger', () => {
+    const largest = (2 - 2 ** -23) * 2 ** 127
+    expect([...readJsonTensor([[largest, largest]], 1, 2)]).toEqual([largest, largest])
+  })
+})
+
+describe('binary tensors', () => {
+  it('are counted by their bytes', () => {
+    expect(countBinaryTensors(new Uint8Array(48), 2, 3)).toBe(2)
+  })
+
+  it.each([1, 23, 25, 47])('of %i bytes are no whole number of inputs', (bytes) => {
+    expect(() => countBinaryTensors(new Uint8Array(bytes), 2, 3)).toThrow(
+      invalid(`the body has ${bytes} bytes; it must be N x 1 x 2 x 3 float32, a multiple of 24 bytes`),
+    )
+  })
+
+  it('of no bytes are a missing input', () => {
+    expect(() => countBinaryTensors(new Uint8Array(0), 2, 3)).toThrow(
+      expect.objectContaining({ code: 'missing_input' }),
+    )
+  })
+
+  it('are read as little-endian, from any place in memory, and copied', () => {
+    const memory = new Uint8Array(9)
+    new DataView(memory.buffer).setFloat32(1, 1.5, true)
+    new DataView(memory.buffer).setFloat32(5, -2, true)
+    const values = readBinaryTensor(memory.subarray(1))
+    memory.fill(0)
+    expect([...values]).toEqual([1.5, -2])
+  })
+
+  it.each([
+    ['a NaN', [1, Number.NaN]],
+    ['an infinity', [Number.POSITIVE_INFINITY, 1]],
+    ['two infinities that cancel out', [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]],
+  ])('holding %s are refused', (_, values) => {
+    const bytes = new Uint8Array(Float32Array.from(values).buffer)
+    expect(() => readBinaryTensor(bytes)).toThrow(invalid('the tensor holds a number that is not finite'))
+  })
+})

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { loadGraph } from '../../src/repository/load-graph.ts'
+import { smallFixture } from '../helpers/parity-fixtures.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
+
+const { entry } = smallFixture()
+const weights = readFileSync(join(entry.directory, 'weights.safetensors'))
+
+describe('loadGraph', () => {
+  it('builds the graph that model.json describes', () => {
+    const graph = loadGraph(entry)
+    expect(graph.input.shape).toEqual([1, 28, 28])
+    expect(graph.nodes.at(-1)?.shape).toEqual([entry.manifest.architecture.numClasses])
+  })
+
+  it('refuses weights with one bit changed, and names the file', () => {
+    const changed = Buffer.from(weights)
+    changed.writeUInt8(changed.readUInt8(changed.length - 1) ^ 1, changed.length - 1)
+    const directory = temporaryFolder({ 'weights.safetensors': changed })
+    expect(() => loadGraph({ ...entry, directory })).toThrow(/weights\.safetensors: sha256 is .*, model\.json says/)
+  })
+
+  it('refuses a folder without weights, and names the file', () => {
+    const directory = temporaryFolder()
+    expect(() => loadGraph({ ...entry, directory })).toThrow(join(directory, 'weights.safetensors'))
+  })
+
+  it('refuses weights of another architecture, and names the tensor', () => {
+    const architecture = { ...entry.manifest.architecture, numClasses: 4 }
+    expect(() => loadGraph({ ...entry, manifest: { ...entry.manifest, architecture } })).toThrow(
+      /linear\.weight has shape/,
+    )
+  })
+})

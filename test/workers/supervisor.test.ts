@@ -1,0 +1,205 @@
+import { describe, expect, it } from 'vitest'
+import { EngineSupervisor, type EngineSupervisorOptions } from '../../src/workers/supervisor.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+import { smallFixture } from '../helpers/parity-fixtures.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
+import { DOUBLE, eventually, isAlive, stopAfterTest } from './processes.ts'
+
+const HEARTBEAT_MS = 1_000_000
+const BATCH_TIMEOUT_MS = 20_000
+const { entry } = smallFixture()
+
+function create(options: Partial<EngineSupervisorOptions> = {}) {
+  const clock = new FakeClock()
+  const errors: string[] = []
+  const fatal: string[] = []
+  const engine = new EngineSupervisor({
+    engine: 'auto',
+    options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' },
+    heartbeatTimeoutMs: HEARTBEAT_MS,
+    batchTimeoutMs: BATCH_TIMEOUT_MS,
+    allowedBatchSizes: [1],
+    clock,
+    log: (level, message) => {
+      if (level === 'error') errors.push(message)
+    },
+    onFatal: (reason) => fatal.push(reason),
+    entry: DOUBLE,
+    ...options,
+  })
+  const run = (key: string) => engine.run(key, { input: Float32Array.of(1, 2), batchSize: 1 })
+  const kill = () => process.kill(engine.pid as number, 'SIGKILL')
+  return { engine: stopAfterTest(engine), clock, errors, fatal, run, kill }
+}
+
+const becomes = (engine: EngineSupervisor, state: string) => eventually(() => expect(engine.state).toBe(state))
+
+describe('EngineSupervisor', () => {
+  it('starts, loads and runs', async () => {
+    const { engine, run } = create()
+    expect(engine.state).toBe('stopped')
+    expect(await engine.start()).toMatchObject({ engine: 'wasm', details: { pid: engine.pid } })
+    expect(engine.state).toBe('ready')
+    expect(engine.info?.engine).toBe('wasm')
+    expect(await engine.load('a', entry)).toEqual({ parameters: 1, loadMs: 1 })
+    expect(await run('a')).toEqual({ logits: Float32Array.of(2, 4), embedding: Float32Array.of(1) })
+    expect(engine.restarts).toBe(0)
+  })
+
+  it.each([
+    ['that cannot run here', 'cuda', 'no GPU here'],
+    ['that crashes as it opens', 'onnx', 'the process ended: exit code 7'],
+  ] as const)('does not start with an engine %s: it says why, and tries nothing else', async (_, choice, reason) => {
+    const { engine, clock, fatal, run } = create({ engine: choice })
+    await expect(engine.start()).rejects.toThrow(reason)
+    expect(engine.state).toBe('failed')
+    expect(isAlive(engine.pid)).toBe(false)
+    expect([clock.pending, fatal.length]).toEqual([0, 0])
+    await expect(run('a')).rejects.toMatchObject({ code: 'engine_unavailable' })
+  })
+
+  it('rejects a model that cannot be loaded, and serves the others', async () => {
+    const { engine, run } = create()
+    await engine.start()
+    await expect(engine.load('misshapen', entry)).rejects.toThrow('fc.weight is missing')
+    await engine.load('a', entry)
+    expect((await run('a')).logits[0]).toBe(2)
+  })
+
+  it('answers for no model after it is unloaded', async () => {
+    const { engine, run } = create()
+    await engine.start()
+    await engine.load('a', entry)
+    await engine.unload('a')
+    await expect(run('a')).rejects.toThrow('no model a is loaded')
+  })
+
+  it('comes back with its models after being killed in the middle of a run', async () => {
+    const { engine, clock, errors, fatal, run, kill } = create()
+    await engine.start()
+    await engine.load('a', entry)
+    await engine.load('b', entry)
+    await engine.load('gone', entry)
+    await engine.unload('gone')
+    const first = engine.pid
+    const running = run('hangs')
+    kill()
+    await expect(running).rejects.toMatchObject({ code: 'engine_unavailable', retryAfterS: 1 })
+    await becomes(engine, 'restarting')
+    await expect(run('a')).rejects.toMatchObject({ code: 'engine_unavailable', retryAfterS: 1 })
+    expect(errors).toEqual(['the engine failed (the process ended: killed by SIGKILL); restarting in 100 ms'])
+    await clock.advance(99)
+    expect(engine.restarts).toBe(0)
+    await clock.advance(1)
+    await becomes(engine, 'ready')
+    expect(engine.restarts).toBe(1)
+    expect(engine.pid).not.toBe(first)
+    expect(isAlive(first)).toBe(false)
+    expect((await run('a')).logits[0]).toBe(2)
+    expect((await run('b')).logits[0]).toBe(2)
+    await expect(run('gone')).rejects.toThrow('no model gone is loaded')
+    expect(fatal).toEqual([])
+  })
+
+  it('restarts a process that hangs', async () => {
+    const { engine, clock, errors } = create({ heartbeatTimeoutMs: 5000 })
+    await engine.start()
+    await clock.advance(5000)
+    await becomes(engine, 'restarting')
+    expect(errors).toEqual(['the engine failed (the process ended: silent for 5000 ms); restarting in 100 ms'])
+    await clock.advance(100)
+    await becomes(engine, 'ready')
+  })
+
+  it('restarts a process whose batch takes too long, counting from the end of the batch before it', async () => {
+    const { engine, clock, errors, run } = create()
+    await engine.start()
+    await engine.load('a', entry)
+    await engine.load('slow', entry)
+    const first = run('slow')
+    const second = run('hangs')
+    await clock.advance(BATCH_TIMEOUT_MS - 1)
+    expect((await first).logits[0]).toBe(2)
+    const outcome = expect(second).rejects.toMatchObject({ code: 'engine_unavailable' })
+    await clock.advance(BATCH_TIMEOUT_MS - 1)
+    expect(engine.state).toBe('ready')
+    await clock.advance(1)
+    await outcome
+    await becomes(engine, 'restarting')
+    expect(errors).toEqual([
+      'the engine failed (the process ended: a batch took longer than 20000 ms); restarting in 100 ms',
+    ])
+  })
+
+  it('waits longer before each restart in a row, and starts over once a batch is answered', async () => {
+    const { engine, clock, errors, run, kill } = create()
+    await engine.start()
+    await engine.load('a', entry)
+    for (const answersFirst of [false, false, true]) {
+      if (answersFirst) await run('a')
+      kill()
+      await becomes(engine, 'restarting')
+      await clock.advance(10_000)
+      await becomes(engine, 'ready')
+    }
+    expect(errors.map((line) => line.replace(/.*restarting in /, ''))).toEqual(['100 ms', '200 ms', '100 ms'])
+  })
+
+  it('gives up on a process that no longer starts, and says why, once', async () => {
+    const { engine, clock, errors, fatal, kill, run } = create()
+    await engine.start()
+    await engine.load('loads once', { ...entry, directory: temporaryFolder() })
+    kill()
+    for (let ended = 1; ended <= 6; ended++) {
+      await eventually(() => expect(errors).toHaveLength(ended))
+      await clock.advance(10_000)
+    }
+    await becomes(engine, 'failed')
+    expect(fatal).toEqual(['the engine failed 7 times in a row, last: the process ended: exit code 7'])
+    expect(errors.slice(1)).toEqual(
+      [200, 400, 800, 1600, 3200].map(
+        (ms) => `the engine failed (the process ended: exit code 7); restarting in ${ms} ms`,
+      ),
+    )
+    expect(engine.restarts).toBe(6)
+    expect([isAlive(engine.pid), clock.pending]).toEqual([false, 0])
+    await expect(run('loads once')).rejects.toMatchObject({ code: 'engine_unavailable' })
+  })
+
+  it('leaves no process behind when stopped', async () => {
+    const { engine, clock, errors } = create()
+    await engine.start()
+    const { pid } = engine
+    await engine.stop()
+    expect([isAlive(pid), engine.state, clock.pending]).toEqual([false, 'stopped', 0])
+    expect(errors).toEqual([])
+  })
+
+  it('stops for good while it waits to restart', async () => {
+    const { engine, clock, kill } = create()
+    await engine.start()
+    kill()
+    await becomes(engine, 'restarting')
+    await engine.stop()
+    expect([engine.state, clock.pending, engine.restarts]).toEqual(['stopped', 0, 0])
+  })
+
+  it('stops for good while it starts', async () => {
+    const { engine, fatal } = create()
+    const starting = engine.start()
+    await Promise.all([expect(starting).rejects.toThrow('the process ended'), engine.stop()])
+    expect([engine.state, isAlive(engine.pid), fatal.length]).toEqual(['stopped', false, 0])
+  })
+
+  it('stops for good in the middle of a restart', async () => {
+    const { engine, clock, errors, kill } = create()
+    await engine.start()
+    kill()
+    await becomes(engine, 'restarting')
+    await clock.advance(100)
+    await engine.stop()
+    expect([engine.state, isAlive(engine.pid)]).toEqual(['stopped', false])
+    await eventually(() => expect(clock.pending).toBe(0))
+    expect(errors).toHaveLength(1)
+  })
+})
