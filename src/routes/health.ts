@@ -12,7 +12,7 @@ const REASONS: Record<Exclude<Readiness, 'ready'>, string> = {
 
 const Status = Type.Object({ status: Type.String() })
 
-/** `GET /livez`: this process answers. `GET /readyz`: send requests here. A balancer asks the second, a restarter the first. */
+/** `GET /livez`: the process is alive (for whoever restarts it). `GET /readyz`: it takes requests (for balancers). */
 export function health(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(

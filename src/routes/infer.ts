@@ -22,16 +22,16 @@ export interface Inference {
 export interface InferOptions {
   model: string | undefined
   version: string | undefined
-  /** Leave a failed input's error in its place, instead of failing the request. */
+  /** Leave a failed input's error in its place instead of failing the request. */
   partial: boolean
 }
 
-/** Failures that are not one input's own: with these the request fails, whether or not it asked for partial results. */
+/** Codes that fail the whole request, even with `partial`. */
 const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled'])
 
 /**
- * What every inference protocol does: read the inputs, decode them, ask the model, keep the order. Nothing is decoded that
- * would be refused by then; after that the model keeps the deadline.
+ * Reads the inputs, decodes them and asks the model; predictions keep the order of the inputs. What the queue would
+ * refuse is refused before it is decoded. From then on the model enforces the deadline.
  */
 export async function infer(
   request: FastifyRequest,
@@ -87,7 +87,7 @@ async function decode(input: RawInput, spec: InputSpec, { images }: Services): P
   return readBinaryTensor(input.values)
 }
 
-/** Whether one input failed, so that the others can go on. */
+/** Whether the failure concerns one input alone. */
 function isInputsOwn(error: unknown): error is ServeError {
   return error instanceof ServeError && !WHOLE_REQUEST.has(error.code)
 }

@@ -14,7 +14,7 @@ import { type Config, childEnvironment } from './config.ts'
 import { Metrics } from './metrics.ts'
 import { Pressure, watchPressure } from './pressure.ts'
 
-/** What the server consists of beside HTTP. */
+/** The parts of the server other than HTTP. */
 export interface Parts {
   engine: EnginePool
   batcher: ModelBatcher
@@ -22,11 +22,11 @@ export interface Parts {
   images: ImageDecoder
   pressure: Pressure
   metrics: Metrics
-  /** Puts the cache in front of a model, where there is one. */
+  /** Wraps a model in the cache, if there is one. */
   cached: (model: Model) => Model
 }
 
-/** What the engine is opened with, here and by the commands that open one themselves. */
+/** The engine's options, for the server and for commands that open an engine. */
 export function engineOptions(config: Config): EngineOptions {
   return {
     threads: config.ENGINE_THREADS,
@@ -37,8 +37,8 @@ export function engineOptions(config: Config): EngineOptions {
 }
 
 /**
- * Makes the parts and connects them; nothing runs yet. `onFatal` tells of an engine that has been restarted too often.
- * `engineEntry` is the engine process's module: the bench and the tests put doubles there.
+ * Creates and connects the parts; nothing runs yet. `onFatal` is called when the engine has been restarted too often.
+ * `engineEntry` replaces the engine process's module in the bench and in tests.
  */
 export function assemble(
   config: Config,

@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-/** Every code's HTTP status and title. Exhaustive by type: a new code does not compile until it stands here. */
+/** HTTP status and title of every code. A new code does not compile until it is listed here. */
 const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   malformed_body: { status: 400, title: 'Malformed body' },
   missing_input: { status: 400, title: 'No input' },
@@ -34,13 +34,13 @@ const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   draining: { status: 503, title: 'Shutting down' },
   engine_unavailable: { status: 503, title: 'Engine unavailable' },
   deadline_exceeded: { status: 504, title: 'Deadline exceeded' },
-  // Nobody reads this answer; the number (nginx's) is for the log and the metrics.
+  // The client is gone; nginx's number is for the log and the metrics.
   canceled: { status: 499, title: 'Client closed the request' },
   inference_failed: { status: 500, title: 'Inference failed' },
   internal: { status: 500, title: 'Internal error' },
 }
 
-/** What Fastify's own errors mean in our codes; anything else goes by its status. */
+/** Our codes for Fastify's errors; others go by their status. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_CONTENT_TYPE: 'unsupported_media_type',
@@ -52,14 +52,13 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
 
 const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
 
-/** What the code is answered with on this server. */
 function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
   return OVERLOAD.has(code) ? overloadStatus : PROBLEMS[code].status
 }
 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
-/** Any thrown value as a ServeError. Words of errors that are not ours stay in the log. */
+/** Any thrown value as a ServeError. The text of unknown errors is logged, not sent. */
 function toOwnError(error: unknown): ServeError {
   if (error instanceof ServeError) return error
   const { code, statusCode, validation, validationContext, message } = error as FastifyError & {

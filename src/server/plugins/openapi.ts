@@ -23,7 +23,7 @@ export const openapi = fp(async (app: FastifyInstance) => {
     },
   })
   await app.register(async (docs) => {
-    // Names that lead out of the folder, or that no file can have.
+    // Paths that leave the folder or are no valid file name.
     docs.setErrorHandler((error, request, reply) =>
       sendProblem(new ServeError('not_found', 'there is no such file', { cause: error }), request, reply),
     )
