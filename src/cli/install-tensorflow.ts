@@ -23,9 +23,13 @@ export function installTensorflowCommand(): Command {
     .action(async ({ path, ...options }: Options) => {
       const { loadConfig } = await import('../server/config.ts')
       const { installTensorflow } = await import('./tensorflow/install.ts')
-      const { terminalProgress } = await import('./tensorflow/progress.ts')
       const folder = loadConfig().TENSORFLOW_DIR
-      const record = await installTensorflow({ ...options, path, folder, progress: terminalProgress() })
+      const record = await installTensorflow({
+        ...options,
+        path,
+        folder,
+        log: (line) => void process.stderr.write(`${line}\n`),
+      })
       process.stdout.write(report(folder, record))
     })
 }
