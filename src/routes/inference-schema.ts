@@ -1,7 +1,7 @@
 import { type TSchema, Type } from 'typebox'
 import { JsonBodySchema } from './inputs/json.ts'
 import { IMAGE_TYPES } from './inputs/read-inputs.ts'
-import { ProblemSchema } from './problem-schema.ts'
+import { problem } from './problem-schema.ts'
 import { QuerySchema } from './query.ts'
 
 /** For the documentation: a schema without a type accepts whatever the body parser returns. */
@@ -55,14 +55,8 @@ export function inferenceSchema(operationId: string, summary: string, extraAnswe
         description: 'Results in the order of the inputs.',
         content: { 'application/json': { schema: Answer }, ...Object.fromEntries(answers) },
       },
-      '4xx': {
-        description: 'The request is wrong.',
-        content: { 'application/problem+json': { schema: ProblemSchema } },
-      },
-      '5xx': {
-        description: 'The server cannot answer now.',
-        content: { 'application/problem+json': { schema: ProblemSchema } },
-      },
+      '4xx': problem('The request is wrong.'),
+      '5xx': problem('The server cannot answer now.'),
     } as Record<string, unknown>,
   }
 }

@@ -4,7 +4,11 @@ import { Type } from 'typebox'
 import type { Model } from '../model/model.ts'
 import type { Services } from './services.ts'
 
-const { name, version } = createRequire(import.meta.url)('../../package.json') as { name: string; version: string }
+/** From package.json. */
+export const { name, version } = createRequire(import.meta.url)('../../package.json') as Record<
+  'name' | 'version',
+  string
+>
 
 /** `GET /info`: the models, the engine and why better ones were passed over, and the limits. */
 export function info(services: Services): FastifyPluginAsyncTypebox {

@@ -2,19 +2,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { AUTO_ORDER } from '../engines/engine.ts'
 import { REFUSAL_CODES } from '../errors.ts'
 import type { StageTimings } from '../routes/services.ts'
-import type { Vitals } from '../workers/protocol.ts'
+import type { EnginePool } from '../workers/pool.ts'
 
 /** In seconds, from a small batch on a fast engine to the default request timeout. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const REFUSALS = new Set<string>(REFUSAL_CODES)
 const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-
-export interface Sources {
-  queueDepth: () => number
-  engineRestarts: () => number
-  engineReady: () => boolean
-  engineVitals: () => Vitals
-}
 
 /**
  * All metrics of the server, in their own registry. Histograms, not summaries: those of several replicas can be added.
@@ -61,15 +54,17 @@ export class Metrics {
   }
 
   /** Adds the gauges, which are read at each scrape. Call it once. */
-  watch({ queueDepth, engineRestarts, engineReady, engineVitals }: Sources): void {
-    this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', queueDepth)
-    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', engineRestarts)
-    this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(engineReady()))
+  watch(queue: { queueDepth: number }, engine: Pick<EnginePool, 'restarts' | 'state' | 'vitals'>): void {
+    this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', () => queue.queueDepth)
+    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', () => engine.restarts)
+    this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => {
+      return Number(engine.state === 'ready')
+    })
     this.#gauge('resnet_engine_resident_memory_bytes', 'Resident memory of the engine processes.', () => {
-      return engineVitals().residentBytes
+      return engine.vitals.residentBytes
     })
     this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
-      return engineVitals().liveTensors ?? 0
+      return engine.vitals.liveTensors ?? 0
     })
   }
 

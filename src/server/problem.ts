@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, OVERLOAD_CODES, ServeError } from '../errors.ts'
 
 declare module 'fastify' {
@@ -52,38 +52,30 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
 
 const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
 
-function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
-  return OVERLOAD.has(code) ? overloadStatus : PROBLEMS[code].status
-}
-
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Any thrown value as a ServeError. The text of unknown errors is logged, not sent. */
 function toOwnError(error: unknown): ServeError {
   if (error instanceof ServeError) return error
-  const { code, statusCode, validation, validationContext, message } = error as FastifyError & {
-    validationContext?: string
-  }
-  if (validation) {
-    return new ServeError(validationContext === 'body' ? 'malformed_body' : 'invalid_parameter', message, {
-      cause: error,
-    })
-  }
+  const code = codeOf(error as FastifyError)
+  const message = code === 'internal' ? 'something went wrong on the server' : (error as Error).message
+  return new ServeError(code, message, { cause: error })
+}
+
+function codeOf({ code, statusCode = 500, validation, validationContext }: FastifyError): ErrorCode {
+  if (validation) return validationContext === 'body' ? 'malformed_body' : 'invalid_parameter'
   const known = FASTIFY_CODES[code]
-  if (known) return new ServeError(known, message, { cause: error })
-  if (statusCode === 415) return new ServeError('unsupported_media_type', message, { cause: error })
-  if (statusCode === 408) return new ServeError('request_timeout', message, { cause: error })
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new ServeError('malformed_body', message, { cause: error })
-  }
-  return new ServeError('internal', 'something went wrong on the server', { cause: error })
+  if (known) return known
+  if (statusCode === 415) return 'unsupported_media_type'
+  if (statusCode === 408) return 'request_timeout'
+  return statusCode >= 400 && statusCode < 500 ? 'malformed_body' : 'internal'
 }
 
 /** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const failure = toOwnError(error)
-  const status = statusOf(failure.code, request.server)
-  const { title } = PROBLEMS[failure.code]
+  const { status: usual, title } = PROBLEMS[failure.code]
+  const status = OVERLOAD.has(failure.code) ? request.server.overloadStatus : usual
   if (status >= 500 && status !== 503 && status !== 504)
     request.log.error({ err: failure.cause ?? failure }, failure.message)
   if (status === 503 || status === 429) reply.header('retry-after', failure.retryAfterS ?? 1)

@@ -1,16 +1,14 @@
-import { createRequire } from 'node:module'
 import { ENGINE_NAMES, type EngineName } from '../../engines/engine.ts'
 import { listGpuDevices } from '../../engines/gpu.ts'
 import { loadReference } from '../../repository/reference.ts'
 import { compareVersions, type RepositoryEntry, readRepository } from '../../repository/repository.ts'
+import { version } from '../../routes/info.ts'
 import { engineOptions } from '../../server/assemble.ts'
 import { type Config, childEnvironment } from '../../server/config.ts'
 import { type EngineReport, examineEngine } from './engines.ts'
 import { examineGpu, type Gpu } from './gpu.ts'
 import { describeMachine, type Machine } from './machine.ts'
 import { examineNative, type Native } from './native.ts'
-
-const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
 export interface Doctor {
   version: string

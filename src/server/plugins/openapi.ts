@@ -1,12 +1,10 @@
-import { createRequire } from 'node:module'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServeError } from '../../errors.ts'
+import { version } from '../../routes/info.ts'
 import { sendProblem } from '../problem.ts'
-
-const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
 /** `/openapi.json` from the routes' schemas, and `/docs` to read and try it. Register before the routes. */
 export const openapi = fp(async (app: FastifyInstance) => {
