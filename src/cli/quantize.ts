@@ -1,10 +1,9 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { SingleBar } from 'cli-progress'
 import { Command, InvalidArgumentError } from 'commander'
 import { withQuantization } from '../quantization/model-json.ts'
-import { type Quantized, quantizeModel } from '../quantization/quantize-model.ts'
+import { quantizeModel } from '../quantization/quantize-model.ts'
 import { SampleSet } from '../quantization/sample-set.ts'
 import { loadGraph } from '../repository/load-graph.ts'
 import { type Manifest, parseManifest } from '../repository/manifest.ts'
@@ -23,14 +22,14 @@ interface Options {
 /** `resnet-serve quantize <model-dir>`: chooses the model's int8 scales, and writes them into its model.json. */
 export function quantize(): Command {
   return new Command('quantize')
-    .description('choose the scales with which a model runs in int8 (docs/quantization.md)')
+    .description('choose the int8 scales of a model (docs/quantization.md)')
     .argument('<model-dir>', 'folder of model.json and weights.safetensors')
     .requiredOption('--calibration <dir>', 'images, or tensors (.f32, .safetensors), like those to be served')
-    .option('--evaluate <dir>', 'others to measure on, best in one folder per class; else a quarter of the first')
-    .option('--samples <n>', 'inputs used of the calibration folder', wholeNumber, 512)
-    .option('--fp32 <nodes...>', 'layers that stay in fp32 in any case, as the report names them')
-    .option('--min-cosine <x>', 'layers stay in fp32 until every embedding tried reaches this', cosine, 0.998)
-    .option('--threads <n>', 'threads that compute', wholeNumber, availableParallelism())
+    .option('--evaluate <dir>', 'inputs to measure on, best one folder per class; else a quarter of --calibration')
+    .option('--samples <n>', 'number of inputs to use from --calibration', wholeNumber, 512)
+    .option('--fp32 <nodes...>', 'layers to keep in fp32, by their names in the report')
+    .option('--min-cosine <x>', 'keep layers in fp32 until every embedding reaches this cosine to fp32', cosine, 0.998)
+    .option('--threads <n>', 'compute threads', wholeNumber, availableParallelism())
     .option('--dry-run', 'print the report and write nothing')
     .action((directory: string, options: Options) => run(directory, options))
 }
@@ -42,27 +41,21 @@ async function run(directory: string, options: Options): Promise<void> {
   const manifest = readManifest(path, text)
   const graph = loadGraph({ directory, manifest })
   const { calibration, evaluation } = readSamples(options, manifest)
-  const progress = new Progress()
-  let result: Quantized
-  try {
-    result = await quantizeModel({
-      graph,
-      labels: manifest.labels,
-      calibration,
-      evaluation,
-      fp32: options.fp32 ?? [],
-      minCosine: options.minCosine,
-      threads: options.threads,
-      onProgress: (stage, done, total) => progress.show(stage, done, total),
-    })
-  } finally {
-    progress.end()
-  }
+  const result = await quantizeModel({
+    graph,
+    labels: manifest.labels,
+    calibration,
+    evaluation,
+    fp32: options.fp32 ?? [],
+    minCosine: options.minCosine,
+    threads: options.threads,
+    onProgress: showProgress,
+  })
   process.stdout.write(quantizeReport(result))
   if (options.dryRun) return
   const changed = withQuantization(text, result.quantization)
   readManifest(path, changed)
-  // Renamed into place: whoever reads model.json meanwhile sees the old one or the new one.
+  // A rename, so that readers see the old file or the new one.
   writeFileSync(`${path}.new`, changed)
   renameSync(`${path}.new`, path)
   process.stdout.write(`written to ${path}\n`)
@@ -83,26 +76,10 @@ function readSamples({ calibration, evaluate, samples }: Options, { input }: Man
   return { calibration: kept, evaluation: heldOut }
 }
 
-/** One bar per stage, on stderr, and only where that is a terminal. */
-class Progress {
-  #bar: SingleBar | undefined
-  #stage: string | undefined
-
-  show(stage: string, done: number, total: number): void {
-    if (stage !== this.#stage) {
-      this.end()
-      this.#stage = stage
-      this.#bar = new SingleBar({ format: `${stage.padEnd(16)} {bar} {value}/{total} {eta_formatted}` })
-      this.#bar.start(total, 0)
-    }
-    this.#bar?.update(done)
-  }
-
-  end(): void {
-    this.#bar?.stop()
-    this.#bar = undefined
-    this.#stage = undefined
-  }
+/** On stderr, and only if that is a terminal: one line per stage. */
+function showProgress(stage: string, done: number, total: number): void {
+  if (!process.stderr.isTTY) return
+  process.stderr.write(`\r${stage.padEnd(16)} ${done}/${total}${done === total ? '\n' : ''}`)
 }
 
 function wholeNumber(text: string): number {

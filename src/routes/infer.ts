@@ -6,6 +6,7 @@ import type { InputSpec } from '../repository/manifest.ts'
 import { clientSignal } from './client-signal.ts'
 import type { RawInput } from './inputs/raw-input.ts'
 import { readInputs } from './inputs/read-inputs.ts'
+import type { Query } from './query.ts'
 import type { Services, StageTimings } from './services.ts'
 
 export interface Inference {
@@ -19,28 +20,21 @@ export interface Inference {
   cached: boolean
 }
 
-export interface InferOptions {
-  model: string | undefined
-  version: string | undefined
-  /** Leave a failed input's error in its place, instead of failing the request. */
-  partial: boolean
-}
-
-/** Failures that are not one input's own: with these the request fails, whether or not it asked for partial results. */
+/** Codes that fail the whole request, even with `partial`. */
 const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled'])
 
 /**
- * What every inference protocol does: read the inputs, decode them, ask the model, keep the order. Nothing is decoded that
- * would be refused by then; after that the model keeps the deadline.
+ * Reads the inputs, decodes them and asks the model; predictions keep the order of the inputs. What the queue would
+ * refuse is refused before it is decoded. From then on the model enforces the deadline.
  */
 export async function infer(
   request: FastifyRequest,
   reply: FastifyReply,
   services: Services,
-  options: InferOptions,
+  query: Pick<Query, 'model' | 'version' | 'partial'>,
 ): Promise<Inference> {
   const { clock, limits } = services
-  const model = services.models.get(options.model, options.version)
+  const model = services.models.get(query.model, query.version)
   const { deadline } = request
   const raw = await readInputs(request, model.manifest.input, limits)
   const refused = services.refusal(raw.length, deadline)
@@ -59,7 +53,7 @@ export async function infer(
     }),
   )
   const decodeMs = clock.now() - decodeStart
-  if (!options.partial) throwFirstError(predictions)
+  if (!query.partial) throwFirstError(predictions)
 
   if (decoded.length > 0) {
     const inputs = decoded.map(({ input }) => input)
@@ -69,7 +63,7 @@ export async function infer(
       if (answer instanceof ServeError && !isInputsOwn(answer)) throw answer
       predictions[index] = answer
     }
-    if (!options.partial) throwFirstError(predictions)
+    if (!query.partial) throwFirstError(predictions)
   }
 
   const succeeded = predictions.filter((prediction): prediction is Prediction => !(prediction instanceof ServeError))
@@ -87,7 +81,7 @@ async function decode(input: RawInput, spec: InputSpec, { images }: Services): P
   return readBinaryTensor(input.values)
 }
 
-/** Whether one input failed, so that the others can go on. */
+/** Whether the failure concerns one input alone. */
 function isInputsOwn(error: unknown): error is ServeError {
   return error instanceof ServeError && !WHOLE_REQUEST.has(error.code)
 }

@@ -1,17 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, constants, mkdir, open, stat, statfs } from 'node:fs/promises'
+import { access, constants, mkdir, stat, statfs } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import { InstallError } from './install-error.ts'
-import type { Progress } from './progress.ts'
 
-export async function sha256(path: string, progress: Progress): Promise<string> {
+export async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256')
-  const bar = progress.bytes('checking', (await stat(path)).size)
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
-    hash.update(chunk as Buffer)
-    bar.add((chunk as Buffer).length)
-  }
-  bar.end()
+  await pipeline(createReadStream(path), hash)
   return hash.digest('hex')
 }
 
@@ -22,7 +17,7 @@ export async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** Makes the folder where it does not exist. Throws an InstallError when nothing can be written to it. */
+/** Creates the folder if it is missing. Throws an InstallError if it is not writable. */
 export async function requireFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true })
@@ -35,7 +30,7 @@ export async function requireFolder(folder: string): Promise<void> {
   }
 }
 
-/** Throws an InstallError when the file system that holds `folder` has less room than so many GiB. */
+/** Throws an InstallError if the file system of `folder` has less than `needed` GiB free. */
 export async function requireSpace(folder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const free = (bavail * bsize) / 2 ** 30
@@ -44,36 +39,4 @@ export async function requireSpace(folder: string, needed: number): Promise<void
     `${folder} has ${free.toFixed(1)} GiB free and the install needs ${needed.toFixed(1)} GiB; ` +
       'TENSORFLOW_DIR can name a folder elsewhere',
   )
-}
-
-/** Whether the file holds this text anywhere. */
-export async function fileContains(path: string, text: string): Promise<boolean> {
-  let tail = ''
-  for await (const chunk of createReadStream(path, { encoding: 'latin1', highWaterMark: 2 ** 22 })) {
-    const window = tail + (chunk as string)
-    if (window.includes(text)) return true
-    tail = window.slice(-text.length)
-  }
-  return false
-}
-
-/** The first bytes of a file. */
-export async function firstBytes(path: string, count: number): Promise<Buffer> {
-  const file = await open(path)
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, 0)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await file.close()
-  }
-}
-
-/** Passes chunks through and reports their lengths. */
-export function counted(add: (count: number) => void) {
-  return async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of source) {
-      add(chunk.length)
-      yield chunk
-    }
-  }
 }

@@ -6,7 +6,6 @@ import { requireFolder, requireSpace } from './files.ts'
 import { InstallError } from './install-error.ts'
 import { completeLayout, isCudaBuild } from './layout.ts'
 import { requirePlatform } from './platform.ts'
-import type { Progress } from './progress.ts'
 import { type InstallRecord, RECORD_FILE, type Request, readRecord } from './record.ts'
 import { openSource, type SourceOptions } from './source.ts'
 import { verifyAddon } from './verify.ts'
@@ -15,20 +14,20 @@ import { Work, workFolder } from './work.ts'
 export interface InstallOptions extends SourceOptions {
   /** Where to: TENSORFLOW_DIR. */
   folder: string
-  /** Makes the install anew, whatever is there. */
+  /** Reinstalls, whatever is there. */
   force: boolean
 }
 
 /**
- * Puts libtensorflow and the addon built against it into `folder`, and tries them. An install that is there already and
- * matches is only tried again. Rejects with an InstallError in words for the person who asked.
+ * Installs libtensorflow and the addon built against it into `folder`, and tests them. A matching install is only
+ * tested again. Rejects with an InstallError whose message is for the user.
  */
 export async function installTensorflow(options: InstallOptions): Promise<InstallRecord> {
-  const { folder, force, progress } = options
+  const { folder, force, log } = options
   requirePlatform()
   const source = await openSource(options)
   if (!force) {
-    const installed = await reuse(folder, source.request, progress)
+    const installed = await reuse(folder, source.request, log)
     if (installed) return installed
   }
   await requireBuildTools()
@@ -38,11 +37,11 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
 
   const deps = join(packageFolder(work.tree), 'deps')
   await work.step('package', async () => {
-    progress.step(`installing ${ADDON}@${ADDON_VERSION} from the npm registry`)
+    log(`installing ${ADDON}@${ADDON_VERSION} from the npm registry`)
     await installPackage(work.tree)
   })
   await work.step('library', async () => {
-    progress.step(`taking libtensorflow from ${source.description}`)
+    log(`taking libtensorflow from ${source.description}`)
     await rm(deps, { recursive: true, force: true })
     await source.unpack(deps, work.downloads)
     await completeLayout(deps)
@@ -51,11 +50,11 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
     }
   })
   await work.step('addon', async () => {
-    progress.step('building the addon')
+    log('building the addon')
     await buildAddon(work.tree)
   })
   await work.step('verify', async () => {
-    progress.step('running one convolution')
+    log('running one convolution')
     const record = await tryOut(work.tree, source.request)
     await writeFile(join(work.tree, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`)
   })
@@ -65,18 +64,18 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
   return record
 }
 
-/** The install that is there, if it is the one asked for and works. */
-async function reuse(folder: string, request: Request, progress: Progress): Promise<InstallRecord | undefined> {
+/** The existing install, if it matches the request and works. */
+async function reuse(folder: string, request: Request, log: SourceOptions['log']): Promise<InstallRecord | undefined> {
   const record = await readRecord(folder)
   if (record === undefined || !isDeepStrictEqual(record.request, request)) return undefined
-  progress.step(`${folder} has it already: running one convolution`)
+  log(`${folder} has it already: running one convolution`)
   try {
     await verifyAddon(packageFolder(folder))
     await rm(workFolder(folder), { recursive: true, force: true })
     return record
   } catch (error) {
     if (!(error instanceof InstallError)) throw error
-    progress.step(`${error.message}; installing again`)
+    log(`${error.message}; installing again`)
     return undefined
   }
 }

@@ -1,9 +1,10 @@
-import { cp, readdir, rm, symlink } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { cp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { exists, fileContains, firstBytes } from './files.ts'
+import { exists } from './files.ts'
 import { InstallError } from './install-error.ts'
 
-/** Those that the addon's two sources include. */
+/** Headers that the addon's two sources include. */
 const REQUIRED_HEADERS = [
   'tensorflow/c/c_api.h',
   'tensorflow/c/eager/c_api.h',
@@ -13,7 +14,7 @@ const REQUIRED_HEADERS = [
 /** `e_machine` of an ELF header, by Node's name of the architecture. */
 const ELF_MACHINES: Record<string, number> = { x64: 62, arm64: 183 }
 
-/** Takes lib/ and include/ from a folder, links as links. */
+/** Copies lib/ and include/ from a folder, symbolic links as links. */
 export async function copyFolder(path: string, deps: string): Promise<void> {
   for (const part of ['lib', 'include']) {
     if (!(await exists(join(path, part)))) throw new InstallError(`${path} has no folder ${part}`)
@@ -22,10 +23,10 @@ export async function copyFolder(path: string, deps: string): Promise<void> {
 }
 
 /**
- * Brings what a source has left in `deps` to the shape that the addon's build expects, and checks it: the linker wants
- * libtensorflow.so and libtensorflow_framework.so. Throws an InstallError that names what is missing or unfit.
+ * Checks what a source has put into `deps`, and links the names that the addon's linker expects: libtensorflow.so and
+ * libtensorflow_framework.so. Throws an InstallError that names what is missing or unfit.
  */
-export async function completeLayout(deps: string, architecture: string = process.arch): Promise<void> {
+export async function completeLayout(deps: string): Promise<void> {
   for (const header of REQUIRED_HEADERS) {
     if (!(await exists(join(deps, 'include', header)))) throw new InstallError(`the source has no include/${header}`)
   }
@@ -37,23 +38,23 @@ export async function completeLayout(deps: string, architecture: string = proces
   ] as const) {
     const library = names.find((name) => candidates.test(name))
     if (library === undefined) throw new InstallError(`the source has no lib/${link}.<version>`)
-    await requireArchitecture(join(lib, library), architecture)
+    await requireArchitecture(join(lib, library))
     await rm(join(lib, link), { force: true })
     await symlink(library, join(lib, link))
   }
 }
 
-async function requireArchitecture(library: string, architecture: string): Promise<void> {
-  const header = await firstBytes(library, 20)
+async function requireArchitecture(library: string): Promise<void> {
+  const header = Buffer.concat(await createReadStream(library, { end: 19 }).toArray())
   const isElf = header.length === 20 && header.readUInt32BE(0) === 0x7f454c46
   if (!isElf) throw new InstallError(`${library} is not a Linux library`)
   const machine = header.readUInt16LE(18)
-  if (machine === ELF_MACHINES[architecture]) return
+  if (machine === ELF_MACHINES[process.arch]) return
   const found = Object.entries(ELF_MACHINES).find(([, value]) => value === machine)?.[0] ?? `ELF machine ${machine}`
-  throw new InstallError(`${library} is built for ${found}, this is ${architecture}`)
+  throw new InstallError(`${library} is built for ${found}, this is ${process.arch}`)
 }
 
-/** Whether the library can use a GPU at all: only builds with CUDA look for the driver's library. */
+/** Whether the library is built with CUDA: only then does it name the driver's library. */
 export async function isCudaBuild(deps: string): Promise<boolean> {
-  return await fileContains(join(deps, 'lib', 'libtensorflow_framework.so'), 'libcuda.so.1')
+  return (await readFile(join(deps, 'lib', 'libtensorflow_framework.so'))).includes('libcuda.so.1')
 }

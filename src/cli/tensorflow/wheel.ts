@@ -2,12 +2,11 @@ import { createWriteStream } from 'node:fs'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { type Entry, openPromise } from 'yauzl'
+import { openPromise } from 'yauzl'
 import { childEnvironment } from '../../server/config.ts'
 import { lastLines, runCommand } from '../run-command.ts'
-import { counted, exists, sha256 } from './files.ts'
+import { exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
-import type { Progress } from './progress.ts'
 
 /** A Python wheel, by its name and the sha256 of the whole file. */
 interface Wheel {
@@ -15,46 +14,46 @@ interface Wheel {
   sha256: string
 }
 
-/** The Python that the tags of our wheels are for. What runs pip may be any other. */
+/** The Python that our wheels' tags name. pip may run on any other. */
 const PYTHON_TAGS = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--abi', 'none']
 
 /**
- * Finds the wheel, checked against its hash: in `offline`, a folder of wheels or the one file, where that is given, else
- * by pip, into `downloads`, where a wheel of an earlier attempt is used again.
+ * The path of the wheel, checked against its hash. `offline` is a folder of wheels or the one file. Without it, pip
+ * downloads to `downloads`, where the wheel of an earlier attempt is reused.
  */
 export async function obtainWheel(
   wheel: Wheel,
   downloads: string,
   offline: string | undefined,
-  progress: Progress,
+  log: (line: string) => void,
 ): Promise<string> {
   if (offline !== undefined) {
     const path = offline.endsWith('.whl') ? offline : join(offline, wheel.file)
     if (basename(path) !== wheel.file || !(await exists(path)))
       throw new InstallError(`${wheel.file} is not at ${offline}`)
-    return await checked(path, wheel, progress)
+    return await checked(path, wheel)
   }
   const path = join(downloads, wheel.file)
   if (await exists(path)) {
     try {
-      return await checked(path, wheel, progress)
+      return await checked(path, wheel)
     } catch {
       await rm(path)
     }
   }
-  progress.step(`  downloading ${wheel.file}`)
-  await download(wheel, downloads, progress)
-  return await checked(path, wheel, progress)
+  log(`  downloading ${wheel.file}`)
+  await download(wheel, downloads)
+  return await checked(path, wheel)
 }
 
-async function checked(path: string, wheel: Wheel, progress: Progress): Promise<string> {
-  const actual = await sha256(path, progress)
+async function checked(path: string, wheel: Wheel): Promise<string> {
+  const actual = await sha256(path)
   if (actual === wheel.sha256) return path
   throw new InstallError(`hash mismatch: ${path} has sha256 ${actual}, expected ${wheel.sha256}`)
 }
 
-/** pip writes to a temporary folder first: it lies beside the downloads, so that the one check of free space holds. */
-async function download(wheel: Wheel, downloads: string, progress: Progress): Promise<void> {
+/** pip's temporary folder lies beside the downloads, so that the one check of free space covers it. */
+async function download(wheel: Wheel, downloads: string): Promise<void> {
   const temporary = join(downloads, 'pip')
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { recursive: true })
@@ -69,7 +68,7 @@ async function download(wheel: Wheel, downloads: string, progress: Progress): Pr
       ...PYTHON_TAGS,
       ...platforms.flatMap((platform) => ['--platform', platform]),
     ],
-    { env: childEnvironment({ TMPDIR: temporary }), showOutput: progress.interactive },
+    { env: childEnvironment({ TMPDIR: temporary }), showOutput: process.stderr.isTTY && process.stdout.isTTY },
   )
   if (code !== 0) throw new InstallError(pipFailure(wheel, stderr))
   await rename(join(temporary, wheel.file), join(downloads, wheel.file))
@@ -97,7 +96,7 @@ const LIBRARIES = /^tensorflow\/(libtensorflow_(?:cc|framework)\.so\.[0-9]+)$/
 /** NVIDIA's shared libraries, and what compiles PTX; not their headers and static libraries. */
 const NVIDIA = /^(nvidia\/\w+\/(?:lib\/[^/]+\.so[^/]*|bin\/ptxas|nvvm\/libdevice\/[^/]+))$/
 
-/** Where a wheel's entry goes under deps/, if anywhere. libtensorflow looks for `../nvidia/<part>/lib` beside itself. */
+/** The place of a wheel's entry under deps/, if it is needed. libtensorflow looks for `../nvidia/<part>/lib`. */
 export function placeOf(entry: string): string | undefined {
   const header = HEADERS.exec(entry)?.[1]
   if (header) return join('include', header)
@@ -106,25 +105,18 @@ export function placeOf(entry: string): string | undefined {
   return NVIDIA.exec(entry)?.[1]
 }
 
-/** Unpacks what is needed of a wheel into `deps`. */
-export async function unpackWheel(path: string, deps: string, progress: Progress): Promise<void> {
+/** Unpacks the needed parts of a wheel into `deps`. */
+export async function unpackWheel(path: string, deps: string): Promise<void> {
   const zip = await openPromise(path, { autoClose: false, lazyEntries: true })
   try {
-    const entries: { entry: Entry; target: string }[] = []
     for await (const entry of zip.eachEntry()) {
       const place = placeOf(entry.fileName)
-      if (place) entries.push({ entry, target: join(deps, place) })
-    }
-    const bar = progress.bytes(
-      'unpacking',
-      entries.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0),
-    )
-    for (const { entry, target } of entries) {
+      if (place === undefined) continue
+      const target = join(deps, place)
       await mkdir(dirname(target), { recursive: true })
-      await pipeline(await zip.openReadStreamPromise(entry), counted(bar.add), createWriteStream(target))
+      await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target))
       if (target.endsWith('/bin/ptxas')) await chmod(target, 0o755)
     }
-    bar.end()
   } finally {
     zip.close()
   }

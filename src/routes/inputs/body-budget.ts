@@ -1,6 +1,6 @@
 import { ServeError } from '../../errors.ts'
 
-/** Bytes that request bodies may hold, each and all together, so that many large ones cannot exhaust the memory. */
+/** Limits the bytes of each request body and of all together, so that many large ones cannot exhaust the memory. */
 export class BodyBudget {
   readonly #maxBytes: number
   readonly #maxPendingBytes: number
@@ -15,7 +15,7 @@ export class BodyBudget {
     return this.#pendingBytes
   }
 
-  /** A new body. Reserves what is announced of it, and throws as `count` does when that is too much already. */
+  /** Opens a body and reserves its announced length. Throws like `count` if that is too much already. */
   open(announcedBytes: number): BodyMeter {
     let held = 0
     const hold = (bytes: number): void => {

@@ -20,7 +20,7 @@ export async function readMultipart(request: FastifyRequest, limits: Limits): Pr
       inputs.push({ image: await part.toBuffer() })
     }
   } catch (error) {
-    // What is still to come must flow off, or the connection is stuck with it.
+    // The rest must be drained, or the connection is stuck.
     request.raw.resume()
     throw multipartError(error, limits)
   }
@@ -28,7 +28,7 @@ export async function readMultipart(request: FastifyRequest, limits: Limits): Pr
   return inputs
 }
 
-/** Must be followed by `parts()` in the same turn of the event loop: to listen is to let the bytes flow. */
+/** Call `parts()` in the same turn of the event loop: listening lets the bytes flow. */
 function countBody({ raw, bodyMeter }: FastifyRequest): void {
   if (bodyMeter === undefined) return
   const count = ({ length }: Buffer): void => {

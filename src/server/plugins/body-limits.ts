@@ -6,8 +6,8 @@ import { BodyBudget, type BodyMeter } from '../../routes/inputs/body-budget.ts'
 import type { Limits } from '../../routes/services.ts'
 
 /**
- * What a body may be before it is read: no encoding but identity, and no more bytes than this request and all requests
- * together may hold. A body of unannounced length is counted as it comes.
+ * Checks a body before it is read: no encoding but identity, and no more bytes than one request and all requests
+ * together may hold. A body of unannounced length is counted as it arrives.
  */
 export const bodyLimits = fp(async (app: FastifyInstance, { limits }: { limits: Limits }) => {
   const budget = new BodyBudget(limits)
@@ -33,7 +33,7 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits }: { limits: 
     const multipart = request.headers['content-type']?.trimStart().toLowerCase().startsWith('multipart/')
     if (bodyMeter === undefined || multipart) return done(null, payload)
     const counter = counted(payload, bodyMeter)
-    // Of a type that nobody parses, it has not been read by then.
+    // A body that no parser took is still unread by then.
     reply.raw.once('close', () => counter.destroy())
     done(null, counter)
   })
@@ -52,6 +52,6 @@ function counted(payload: Readable, meter: BodyMeter): Readable {
   })
   payload.on('error', (error) => counter.destroy(error))
   payload.pipe(counter)
-  // After pipe()'s own listener: what is still to come must flow off, or the connection is stuck with it.
+  // After pipe()'s own listener: the rest must be drained, or the connection is stuck.
   return counter.on('close', () => payload.resume())
 }

@@ -12,7 +12,7 @@ interface Options {
   readiness: () => Readiness
 }
 
-/** What surrounds every request: arrival time, X-Request-Id, one log line and one count at its end. */
+/** For every request: arrival time, X-Request-Id, one log line and one count at its end. */
 export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, readiness }: Options) => {
   app.decorateRequest('arrivedAt', 0)
   app.decorateRequest('errorCode', undefined)
@@ -21,7 +21,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     reply.header('x-request-id', request.id)
   })
   app.addHook('onSend', (request, reply, payload, done) => {
-    // Clients move to another replica with their next request instead of meeting a closed socket.
+    // Makes clients connect to another replica instead of meeting a closed socket.
     if (readiness() === 'draining') reply.header('connection', 'close')
     // Fastify closes after a body that it could not parse. That resets the connection while the client still sends, and
     // the answer is lost; Node reads the rest and drops it, so the connection can stay.
