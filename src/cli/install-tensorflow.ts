@@ -23,13 +23,9 @@ export function installTensorflowCommand(): Command {
     .action(async ({ path, ...options }: Options) => {
       const { loadConfig } = await import('../server/config.ts')
       const { installTensorflow } = await import('./tensorflow/install.ts')
+      const { terminalProgress } = await import('./tensorflow/progress.ts')
       const folder = loadConfig().TENSORFLOW_DIR
-      const record = await installTensorflow({
-        ...options,
-        path,
-        folder,
-        log: (line) => void process.stderr.write(`${line}\n`),
-      })
+      const record = await installTensorflow({ ...options, path, folder, progress: terminalProgress() })
       process.stdout.write(report(folder, record))
     })
 }

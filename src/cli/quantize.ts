@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { SingleBar } from 'cli-progress'
 import { Command, InvalidArgumentError } from 'commander'
 import { withQuantization } from '../quantization/model-json.ts'
-import { quantizeModel } from '../quantization/quantize-model.ts'
+import { type Quantized, quantizeModel } from '../quantization/quantize-model.ts'
 import { SampleSet } from '../quantization/sample-set.ts'
 import { loadGraph } from '../repository/load-graph.ts'
 import { type Manifest, parseManifest } from '../repository/manifest.ts'
@@ -41,16 +42,22 @@ async function run(directory: string, options: Options): Promise<void> {
   const manifest = readManifest(path, text)
   const graph = loadGraph({ directory, manifest })
   const { calibration, evaluation } = readSamples(options, manifest)
-  const result = await quantizeModel({
-    graph,
-    labels: manifest.labels,
-    calibration,
-    evaluation,
-    fp32: options.fp32 ?? [],
-    minCosine: options.minCosine,
-    threads: options.threads,
-    onProgress: showProgress,
-  })
+  const progress = new Progress()
+  let result: Quantized
+  try {
+    result = await quantizeModel({
+      graph,
+      labels: manifest.labels,
+      calibration,
+      evaluation,
+      fp32: options.fp32 ?? [],
+      minCosine: options.minCosine,
+      threads: options.threads,
+      onProgress: (stage, done, total) => progress.show(stage, done, total),
+    })
+  } finally {
+    progress.end()
+  }
   process.stdout.write(quantizeReport(result))
   if (options.dryRun) return
   const changed = withQuantization(text, result.quantization)
@@ -76,10 +83,26 @@ function readSamples({ calibration, evaluate, samples }: Options, { input }: Man
   return { calibration: kept, evaluation: heldOut }
 }
 
-/** On stderr, and only if that is a terminal: one line per stage. */
-function showProgress(stage: string, done: number, total: number): void {
-  if (!process.stderr.isTTY) return
-  process.stderr.write(`\r${stage.padEnd(16)} ${done}/${total}${done === total ? '\n' : ''}`)
+/** One bar per stage, on stderr, and only where that is a terminal. */
+class Progress {
+  #bar: SingleBar | undefined
+  #stage: string | undefined
+
+  show(stage: string, done: number, total: number): void {
+    if (stage !== this.#stage) {
+      this.end()
+      this.#stage = stage
+      this.#bar = new SingleBar({ format: `${stage.padEnd(16)} {bar} {value}/{total} {eta_formatted}` })
+      this.#bar.start(total, 0)
+    }
+    this.#bar?.update(done)
+  }
+
+  end(): void {
+    this.#bar?.stop()
+    this.#bar = undefined
+    this.#stage = undefined
+  }
 }
 
 function wholeNumber(text: string): number {

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, constants, mkdir, stat, statfs } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
+import { access, constants, mkdir, open, stat, statfs } from 'node:fs/promises'
 import { InstallError } from './install-error.ts'
+import type { Progress } from './progress.ts'
 
-export async function sha256(path: string): Promise<string> {
+export async function sha256(path: string, progress: Progress): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
+  const bar = progress.bytes('checking', (await stat(path)).size)
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+    hash.update(chunk as Buffer)
+    bar.add((chunk as Buffer).length)
+  }
+  bar.end()
   return hash.digest('hex')
 }
 
@@ -39,4 +44,36 @@ export async function requireSpace(folder: string, needed: number): Promise<void
     `${folder} has ${free.toFixed(1)} GiB free and the install needs ${needed.toFixed(1)} GiB; ` +
       'TENSORFLOW_DIR can name a folder elsewhere',
   )
+}
+
+/** Whether the file holds this text anywhere. */
+export async function fileContains(path: string, text: string): Promise<boolean> {
+  let tail = ''
+  for await (const chunk of createReadStream(path, { encoding: 'latin1', highWaterMark: 2 ** 22 })) {
+    const window = tail + (chunk as string)
+    if (window.includes(text)) return true
+    tail = window.slice(-text.length)
+  }
+  return false
+}
+
+/** The first bytes of a file. */
+export async function firstBytes(path: string, count: number): Promise<Buffer> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Passes chunks through and reports their lengths. */
+export function counted(add: (count: number) => void) {
+  return async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of source) {
+      add(chunk.length)
+      yield chunk
+    }
+  }
 }

@@ -6,6 +6,7 @@ import { requireFolder, requireSpace } from './files.ts'
 import { InstallError } from './install-error.ts'
 import { completeLayout, isCudaBuild } from './layout.ts'
 import { requirePlatform } from './platform.ts'
+import type { Progress } from './progress.ts'
 import { type InstallRecord, RECORD_FILE, type Request, readRecord } from './record.ts'
 import { openSource, type SourceOptions } from './source.ts'
 import { verifyAddon } from './verify.ts'
@@ -23,11 +24,11 @@ export interface InstallOptions extends SourceOptions {
  * tested again. Rejects with an InstallError whose message is for the user.
  */
 export async function installTensorflow(options: InstallOptions): Promise<InstallRecord> {
-  const { folder, force, log } = options
+  const { folder, force, progress } = options
   requirePlatform()
   const source = await openSource(options)
   if (!force) {
-    const installed = await reuse(folder, source.request, log)
+    const installed = await reuse(folder, source.request, progress)
     if (installed) return installed
   }
   await requireBuildTools()
@@ -37,11 +38,11 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
 
   const deps = join(packageFolder(work.tree), 'deps')
   await work.step('package', async () => {
-    log(`installing ${ADDON}@${ADDON_VERSION} from the npm registry`)
+    progress.step(`installing ${ADDON}@${ADDON_VERSION} from the npm registry`)
     await installPackage(work.tree)
   })
   await work.step('library', async () => {
-    log(`taking libtensorflow from ${source.description}`)
+    progress.step(`taking libtensorflow from ${source.description}`)
     await rm(deps, { recursive: true, force: true })
     await source.unpack(deps, work.downloads)
     await completeLayout(deps)
@@ -50,11 +51,11 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
     }
   })
   await work.step('addon', async () => {
-    log('building the addon')
+    progress.step('building the addon')
     await buildAddon(work.tree)
   })
   await work.step('verify', async () => {
-    log('running one convolution')
+    progress.step('running one convolution')
     const record = await tryOut(work.tree, source.request)
     await writeFile(join(work.tree, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`)
   })
@@ -65,17 +66,17 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
 }
 
 /** The existing install, if it matches the request and works. */
-async function reuse(folder: string, request: Request, log: SourceOptions['log']): Promise<InstallRecord | undefined> {
+async function reuse(folder: string, request: Request, progress: Progress): Promise<InstallRecord | undefined> {
   const record = await readRecord(folder)
   if (record === undefined || !isDeepStrictEqual(record.request, request)) return undefined
-  log(`${folder} has it already: running one convolution`)
+  progress.step(`${folder} has it already: running one convolution`)
   try {
     await verifyAddon(packageFolder(folder))
     await rm(workFolder(folder), { recursive: true, force: true })
     return record
   } catch (error) {
     if (!(error instanceof InstallError)) throw error
-    log(`${error.message}; installing again`)
+    progress.step(`${error.message}; installing again`)
     return undefined
   }
 }

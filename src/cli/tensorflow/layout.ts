@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs'
-import { cp, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { cp, readdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { exists } from './files.ts'
+import { exists, fileContains, firstBytes } from './files.ts'
 import { InstallError } from './install-error.ts'
 
 /** Headers that the addon's two sources include. */
@@ -26,7 +25,7 @@ export async function copyFolder(path: string, deps: string): Promise<void> {
  * Checks what a source has put into `deps`, and links the names that the addon's linker expects: libtensorflow.so and
  * libtensorflow_framework.so. Throws an InstallError that names what is missing or unfit.
  */
-export async function completeLayout(deps: string): Promise<void> {
+export async function completeLayout(deps: string, architecture: string = process.arch): Promise<void> {
   for (const header of REQUIRED_HEADERS) {
     if (!(await exists(join(deps, 'include', header)))) throw new InstallError(`the source has no include/${header}`)
   }
@@ -38,23 +37,23 @@ export async function completeLayout(deps: string): Promise<void> {
   ] as const) {
     const library = names.find((name) => candidates.test(name))
     if (library === undefined) throw new InstallError(`the source has no lib/${link}.<version>`)
-    await requireArchitecture(join(lib, library))
+    await requireArchitecture(join(lib, library), architecture)
     await rm(join(lib, link), { force: true })
     await symlink(library, join(lib, link))
   }
 }
 
-async function requireArchitecture(library: string): Promise<void> {
-  const header = Buffer.concat(await createReadStream(library, { end: 19 }).toArray())
+async function requireArchitecture(library: string, architecture: string): Promise<void> {
+  const header = await firstBytes(library, 20)
   const isElf = header.length === 20 && header.readUInt32BE(0) === 0x7f454c46
   if (!isElf) throw new InstallError(`${library} is not a Linux library`)
   const machine = header.readUInt16LE(18)
-  if (machine === ELF_MACHINES[process.arch]) return
+  if (machine === ELF_MACHINES[architecture]) return
   const found = Object.entries(ELF_MACHINES).find(([, value]) => value === machine)?.[0] ?? `ELF machine ${machine}`
-  throw new InstallError(`${library} is built for ${found}, this is ${process.arch}`)
+  throw new InstallError(`${library} is built for ${found}, this is ${architecture}`)
 }
 
 /** Whether the library is built with CUDA: only then does it name the driver's library. */
 export async function isCudaBuild(deps: string): Promise<boolean> {
-  return (await readFile(join(deps, 'lib', 'libtensorflow_framework.so'))).includes('libcuda.so.1')
+  return await fileContains(join(deps, 'lib', 'libtensorflow_framework.so'), 'libcuda.so.1')
 }

@@ -4,10 +4,8 @@ import { InstallError } from './install-error.ts'
 const MINIMUM_GLIBC = 2.27
 
 /** Throws an InstallError on a system that no libtensorflow is built for. */
-export function requirePlatform(): void {
-  const { platform } = process
+export function requirePlatform(platform: string = process.platform, glibc: string | undefined = glibcVersion()): void {
   if (platform !== 'linux') throw new InstallError(`libtensorflow is installed on Linux only, this is ${platform}`)
-  const glibc = glibcVersion()
   if (glibc === undefined) throw new InstallError('libtensorflow needs glibc, which this system (musl?) does not have')
   if (Number(glibc) < MINIMUM_GLIBC) {
     throw new InstallError(`libtensorflow needs glibc ${MINIMUM_GLIBC} or newer, this system has ${glibc}`)

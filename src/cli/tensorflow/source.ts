@@ -4,6 +4,7 @@ import { ADDON, ADDON_VERSION } from './addon.ts'
 import { exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
 import { copyFolder } from './layout.ts'
+import type { Progress } from './progress.ts'
 import type { Request } from './record.ts'
 import { unpackTarball } from './tarball.ts'
 import { obtainWheel, unpackWheel } from './wheel.ts'
@@ -14,8 +15,7 @@ export interface SourceOptions {
   /** The tarball or the folder; for wheels, a folder of them that is used instead of the network. */
   path: string | undefined
   gpu: boolean
-  /** Told of each step, in a line. */
-  log: (line: string) => void
+  progress: Progress
   /** Tests put their own here. */
   wheels?: typeof WHEELS
 }
@@ -44,7 +44,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
   return from === 'tarball' ? await tarballSource(resolve(path), options) : await folderSource(resolve(path), options)
 }
 
-function wheelSource({ path, gpu, log, wheels }: SourceOptions): Source {
+function wheelSource({ path, gpu, progress, wheels }: SourceOptions): Source {
   const sources = findWheels(gpu, process.arch, wheels)
   return {
     request: request('wheel', gpu, sources),
@@ -52,27 +52,27 @@ function wheelSource({ path, gpu, log, wheels }: SourceOptions): Source {
     space: WHEEL_SPACE[gpu ? 'gpu' : 'cpu'],
     async unpack(deps, downloads) {
       for (const [file, sha256] of Object.entries(sources)) {
-        await unpackWheel(await obtainWheel({ file, sha256 }, downloads, path, log), deps)
+        await unpackWheel(await obtainWheel({ file, sha256 }, downloads, path, progress), deps, progress)
       }
     },
   }
 }
 
-async function tarballSource(path: string, { gpu }: SourceOptions): Promise<Source> {
+async function tarballSource(path: string, { gpu, progress }: SourceOptions): Promise<Source> {
   if (!(await stat(path)).isFile()) throw new InstallError(`${path} is not a file`)
   return {
-    request: request('tarball', gpu, { [basename(path)]: await sha256(path) }),
+    request: request('tarball', gpu, { [basename(path)]: await sha256(path, progress) }),
     description: path,
     space: UNKNOWN_SPACE,
-    unpack: (deps) => unpackTarball(path, deps),
+    unpack: (deps) => unpackTarball(path, deps, progress),
   }
 }
 
-async function folderSource(path: string, { gpu }: SourceOptions): Promise<Source> {
+async function folderSource(path: string, { gpu, progress }: SourceOptions): Promise<Source> {
   const framework = join(path, 'lib', 'libtensorflow_framework.so.2')
   if (!(await exists(framework))) throw new InstallError(`${path} has no lib/libtensorflow_framework.so.2`)
   return {
-    request: request('dir', gpu, { [await realpath(framework)]: await sha256(framework) }),
+    request: request('dir', gpu, { [await realpath(framework)]: await sha256(framework, progress) }),
     description: path,
     space: UNKNOWN_SPACE,
     unpack: (deps) => copyFolder(path, deps),

@@ -2,11 +2,12 @@ import { createWriteStream } from 'node:fs'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { openPromise } from 'yauzl'
+import { type Entry, openPromise } from 'yauzl'
 import { childEnvironment } from '../../server/config.ts'
 import { lastLines, runCommand } from '../run-command.ts'
-import { exists, sha256 } from './files.ts'
+import { counted, exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
+import type { Progress } from './progress.ts'
 
 /** A Python wheel, by its name and the sha256 of the whole file. */
 interface Wheel {
@@ -25,35 +26,35 @@ export async function obtainWheel(
   wheel: Wheel,
   downloads: string,
   offline: string | undefined,
-  log: (line: string) => void,
+  progress: Progress,
 ): Promise<string> {
   if (offline !== undefined) {
     const path = offline.endsWith('.whl') ? offline : join(offline, wheel.file)
     if (basename(path) !== wheel.file || !(await exists(path)))
       throw new InstallError(`${wheel.file} is not at ${offline}`)
-    return await checked(path, wheel)
+    return await checked(path, wheel, progress)
   }
   const path = join(downloads, wheel.file)
   if (await exists(path)) {
     try {
-      return await checked(path, wheel)
+      return await checked(path, wheel, progress)
     } catch {
       await rm(path)
     }
   }
-  log(`  downloading ${wheel.file}`)
-  await download(wheel, downloads)
-  return await checked(path, wheel)
+  progress.step(`  downloading ${wheel.file}`)
+  await download(wheel, downloads, progress)
+  return await checked(path, wheel, progress)
 }
 
-async function checked(path: string, wheel: Wheel): Promise<string> {
-  const actual = await sha256(path)
+async function checked(path: string, wheel: Wheel, progress: Progress): Promise<string> {
+  const actual = await sha256(path, progress)
   if (actual === wheel.sha256) return path
   throw new InstallError(`hash mismatch: ${path} has sha256 ${actual}, expected ${wheel.sha256}`)
 }
 
 /** pip's temporary folder lies beside the downloads, so that the one check of free space covers it. */
-async function download(wheel: Wheel, downloads: string): Promise<void> {
+async function download(wheel: Wheel, downloads: string, progress: Progress): Promise<void> {
   const temporary = join(downloads, 'pip')
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { recursive: true })
@@ -68,7 +69,7 @@ async function download(wheel: Wheel, downloads: string): Promise<void> {
       ...PYTHON_TAGS,
       ...platforms.flatMap((platform) => ['--platform', platform]),
     ],
-    { env: childEnvironment({ TMPDIR: temporary }), showOutput: process.stderr.isTTY && process.stdout.isTTY },
+    { env: childEnvironment({ TMPDIR: temporary }), showOutput: progress.interactive },
   )
   if (code !== 0) throw new InstallError(pipFailure(wheel, stderr))
   await rename(join(temporary, wheel.file), join(downloads, wheel.file))
@@ -106,17 +107,24 @@ export function placeOf(entry: string): string | undefined {
 }
 
 /** Unpacks the needed parts of a wheel into `deps`. */
-export async function unpackWheel(path: string, deps: string): Promise<void> {
+export async function unpackWheel(path: string, deps: string, progress: Progress): Promise<void> {
   const zip = await openPromise(path, { autoClose: false, lazyEntries: true })
   try {
+    const entries: { entry: Entry; target: string }[] = []
     for await (const entry of zip.eachEntry()) {
       const place = placeOf(entry.fileName)
-      if (place === undefined) continue
-      const target = join(deps, place)
+      if (place) entries.push({ entry, target: join(deps, place) })
+    }
+    const bar = progress.bytes(
+      'unpacking',
+      entries.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0),
+    )
+    for (const { entry, target } of entries) {
       await mkdir(dirname(target), { recursive: true })
-      await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target))
+      await pipeline(await zip.openReadStreamPromise(entry), counted(bar.add), createWriteStream(target))
       if (target.endsWith('/bin/ptxas')) await chmod(target, 0o755)
     }
+    bar.end()
   } finally {
     zip.close()
   }

@@ -13,6 +13,7 @@ import { create } from 'tar'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { requireSpace } from '../../../src/cli/tensorflow/files.ts'
 import { type InstallOptions, installTensorflow } from '../../../src/cli/tensorflow/install.ts'
+import type { Progress } from '../../../src/cli/tensorflow/progress.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 import { fakeTools, library, libraryFolder, WHEEL, wheelEntries, writeWheel } from './fake-tools.ts'
 
@@ -26,6 +27,7 @@ vi.mock('../../../src/cli/child-module.ts', async () => {
 afterEach(() => vi.unstubAllEnvs())
 
 const ADDON = 'node_modules/@tensorflow/tfjs-node-gpu'
+const silent: Progress = { interactive: false, step() {}, bytes: () => ({ add() {}, end() {} }) }
 
 async function setUp() {
   const tools = await fakeTools()
@@ -37,7 +39,7 @@ async function setUp() {
       path: undefined,
       gpu: false,
       force: false,
-      log: () => {},
+      progress: silent,
       wheels: tools.wheels,
       ...options,
     })
@@ -256,7 +258,7 @@ describe('installTensorflow', () => {
     await install()
     writeFileSync(join(folder, ADDON, 'crash'), '')
     const steps: string[] = []
-    await install({ log: (line) => steps.push(line) })
+    await install({ progress: { ...silent, step: (text) => steps.push(text) } })
     expect(steps.join('\n')).toMatch(/crashed with SIGSEGV.*installing again/s)
   })
 })
