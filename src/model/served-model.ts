@@ -12,7 +12,7 @@ export type ModelBatcher = Batcher<ServedModel, Float32Array, Outputs>
 type Engine = Pick<EnginePool, 'count' | 'ready' | 'offer' | 'run'>
 
 /** Batches of inputs, each computed by the engine as one array. */
-export function createModelBatcher(engine: Engine, options: BatcherOptions<ServedModel>): ModelBatcher {
+export function createModelBatcher(engine: Engine, options: BatcherOptions): ModelBatcher {
   return new Batcher(
     {
       get count() {
