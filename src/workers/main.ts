@@ -64,19 +64,13 @@ function collectGarbage(): void {
   collect()
 }
 
-async function unload({ key }: Params<'unload'>): Promise<null> {
-  await graphs.get(key)?.dispose()
-  graphs.delete(key)
-  return null
-}
-
 async function run({ key, ...batch }: Params<'run'>): Promise<Result<'run'>> {
   const graph = graphs.get(key)
   if (graph === undefined) throw new Error(`no model ${key} is loaded`)
   return await graph.run(batch)
 }
 
-const methods: { [M in Method]: (params: Params<M>) => Promise<Result<M>> } = { open, load, unload, run }
+const methods: { [M in Method]: (params: Params<M>) => Promise<Result<M>> } = { open, load, run }
 
 function send(reply: Reply): void {
   process.send?.(reply)

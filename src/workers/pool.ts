@@ -99,10 +99,6 @@ export class EnginePool {
     return loaded
   }
 
-  async unload(key: string): Promise<void> {
-    await Promise.all(this.#members.map(({ supervisor }) => supervisor.unload(key)))
-  }
-
   /**
    * Rejects with `engine_unavailable` if no process is ready or the one with the batch ends, and with a plain Error if the
    * model fails.

@@ -9,7 +9,6 @@ export interface Methods {
   /** The first call; once. */
   open(params: { choice: EngineName | 'auto'; options: EngineOptions }): OpenedInfo
   load(params: { key: string; entry: RepositoryEntry; allowedBatchSizes: number[] }): LoadedInfo
-  unload(params: { key: string }): null
   run(params: Batch & { key: string }): Outputs
 }
 

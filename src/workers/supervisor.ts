@@ -99,11 +99,6 @@ export class EngineSupervisor {
     return loaded
   }
 
-  async unload(key: string): Promise<void> {
-    this.#models.delete(key)
-    await this.#ready().call('unload', { key })
-  }
-
   /** Rejects with `engine_unavailable`, or with a plain Error if the model fails. */
   async run(key: string, batch: Batch): Promise<Outputs> {
     const child = this.#ready()
