@@ -8,62 +8,57 @@ import { fitInk } from './ink.ts'
 import { readSmallPng } from './small-png.ts'
 import { toGrey } from './to-grey.ts'
 
-/** With `fit: ink` a picture is searched for its ink at no more than this many times the model's size. */
+/** With `fit: ink`, pictures are scaled down to this many times the model's size before the ink is searched. */
 const SEARCH_SCALE = 4
 
 export interface ImageDecoderOptions {
-  /** Pixels of one picture at the most, before any scaling. */
+  /** Most pixels of one picture, before scaling. */
   maxPixels: number
-  /** Width and height at the most, in pixels. */
+  /** Most pixels of width or height. */
   maxSide: number
-  /** Seconds one picture may take. */
+  /** Most seconds for one picture. */
   timeoutS: number
-  /** Pictures being decoded or waiting for a thread at the most; one more is refused with `queue_full`. */
+  /** Most pictures being decoded or waiting for a thread; one more is refused with `queue_full`. */
   maxPending: number
 }
 
-let configured = false
-
-/**
- * Settings of the process: one thread a picture (libuv's pool runs several pictures at once), no cache of one-time
- * uploads, and no loader but the three that are served, so that a hole in another format's decoder cannot be reached.
+/*
+ * sharp's settings hold for the process. One thread for each picture, since libuv's pool decodes several at once. No cache,
+ * since uploads do not repeat. Only the loaders of the served formats, so that a hole in another decoder cannot be reached.
  */
-function configureSharp(): void {
-  if (configured) return
-  configured = true
-  sharp.cache(false)
-  sharp.concurrency(1)
-  sharp.block({ operation: ['VipsForeignLoad'] })
-  const loaders = ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`)
-  sharp.unblock({ operation: loaders })
-}
+sharp.cache(false)
+sharp.concurrency(1)
+sharp.block({ operation: ['VipsForeignLoad'] })
+sharp.unblock({ operation: ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`) })
 
-/** Turns an uploaded picture into what a model wants to see. Decoding runs on libuv's threads. */
+/** Turns an uploaded picture into a model's input. Decoding runs on libuv's threads. */
 export class ImageDecoder {
   readonly #options: ImageDecoderOptions
   #pending = 0
 
   constructor(options: ImageDecoderOptions) {
     this.#options = options
-    configureSharp()
   }
 
-  /** Pictures being decoded, or waiting for a thread. */
+  /** Pictures being decoded or waiting for a thread. */
   get pending(): number {
     return this.#pending
   }
 
   /**
-   * PNG, JPEG or WebP bytes to `[1, height, width]`, normalised with the model's mean and std. Throws
+   * Decodes PNG, JPEG or WebP to `[1, height, width]`, normalised with the model's mean and std. Rejects with
    * `unsupported_image_format`, `undecodable_image`, `image_too_large` or `queue_full`.
    */
   async decode(bytes: Uint8Array, spec: InputSpec): Promise<Float32Array> {
     const format = formatOf(bytes)
     const size = imageSize(bytes, format)
-    this.#assertSides(size)
+    const { maxSide, maxPending } = this.#options
+    if (size && Math.max(size.width, size.height) > maxSide) {
+      throw new ServeError('image_too_large', `the image is more than ${maxSide} pixels wide or high`)
+    }
     const small = format === 'png' && size && this.#isSmall(size, spec) ? readSmallPng(bytes, size) : undefined
     if (small !== undefined) return prepare(small, spec)
-    if (this.#pending >= this.#options.maxPending) {
+    if (this.#pending >= maxPending) {
       throw new ServeError('queue_full', 'too many images are waiting to be decoded', { retryAfterS: 1 })
     }
     this.#pending++
@@ -74,18 +69,11 @@ export class ImageDecoder {
     }
   }
 
-  /** Whether a picture needs no scaling. */
+  /** Whether a picture is within the limits and needs no scaling. */
   #isSmall({ width, height }: ImageSize, spec: InputSpec): boolean {
     if (width * height > this.#options.maxPixels) return false
     if (spec.fit === 'ink') return width <= spec.width * SEARCH_SCALE && height <= spec.height * SEARCH_SCALE
     return width === spec.width && height === spec.height
-  }
-
-  #assertSides(size: ImageSize | undefined): void {
-    const { maxSide } = this.#options
-    if (size && Math.max(size.width, size.height) > maxSide) {
-      throw new ServeError('image_too_large', `the image is more than ${maxSide} pixels wide or high`)
-    }
   }
 
   async #readGrey(bytes: Uint8Array, spec: InputSpec): Promise<GreyPicture> {
@@ -94,7 +82,7 @@ export class ImageDecoder {
       .autoOrient()
       .timeout({ seconds: timeoutS })
     try {
-      // Colours become grey in our own loop: it is cheaper than libvips' conversion at this size, and sees the alpha.
+      // `toGrey` instead of libvips' conversion: it is cheaper at this size, and it uses the alpha channel.
       const { data, info } = await scaled(pipeline, spec).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
       return toGrey(data, info.width, info.height, info.channels)
     } catch (error) {
@@ -115,13 +103,13 @@ function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp
   }
 }
 
-/** A picture as read to what the model sees. Inverts it in place. */
+/** The model's input from a decoded picture. May invert the picture in place. */
 function prepare(picture: GreyPicture, spec: InputSpec): Float32Array {
   if (spec.invert === 'auto') invertIfLight(picture)
   return normalise(fitToModel(picture, spec), spec)
 }
 
-/** To the model's size, values 0..1. */
+/** In the model's size, values 0..1. A smaller picture is centred on black. */
 function fitToModel(picture: GreyPicture, spec: InputSpec): Float32Array {
   if (spec.fit === 'ink') return fitInk(picture, spec)
   const out = new Float32Array(spec.width * spec.height)
@@ -141,7 +129,7 @@ function normalise(values: Float32Array, { mean, std }: InputSpec): Float32Array
   return values
 }
 
-/** sharp has messages and no codes; these two are told apart by their words, and the rest is a damaged picture. */
+/** sharp has no error codes. Two errors are recognised by their message; any other means a damaged picture. */
 function decodeError(error: Error, maxPixels: number): ServeError {
   if (/exceeds pixel limit/i.test(error.message)) {
     return new ServeError('image_too_large', `the image has more than ${maxPixels} pixels`, { cause: error })

@@ -6,8 +6,8 @@ export interface ImageSize {
 }
 
 /**
- * Width and height as a PNG, JPEG or WebP says in its first bytes, without decoding: what a picture claims is enough to
- * refuse it. Undefined where they cannot be found, which is the decoder's to judge.
+ * Width and height from the header of a PNG, JPEG or WebP: enough to refuse a picture before decoding. Undefined if they
+ * are not found; the decoder then judges the picture.
  *
  * Sources: PNG (third edition) 11.2.1 IHDR; ITU-T T.81 B.2.2 frame header; WebP container specification, VP8, VP8L, VP8X.
  */
@@ -23,13 +23,13 @@ export function imageSize(bytes: Uint8Array, format: ImageFormat): ImageSize | u
         return webpSize(view)
     }
   } catch (error) {
-    // Cut off before the size.
+    // The file ends before the size.
     if (!(error instanceof RangeError)) throw error
     return undefined
   }
 }
 
-/** Segments follow one another, each a marker and a length, up to the frame header: SOF0..SOF15 without DHT, JPG and DAC. */
+/** Skips segments (marker, length) up to the frame header: SOF0..SOF15 except DHT, JPG and DAC. */
 function jpegSize(view: DataView): ImageSize | undefined {
   for (let offset = 2; ; ) {
     if (view.getUint8(offset) !== 0xff) return undefined
