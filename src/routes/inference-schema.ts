@@ -8,7 +8,8 @@ import { QuerySchema } from './query.ts'
 const binary = (description: string): { schema: TSchema } => ({ schema: Type.Unsafe<unknown>({ description }) })
 
 const FormSchema = Type.Unsafe<unknown>({
-  description: 'Each file part is one image, whatever its field is called.',
+  description:
+    'Each part with a filename, an image type or an image’s first bytes is one image, whatever its field is called.',
   properties: { file: { type: 'string', format: 'binary' } },
 })
 

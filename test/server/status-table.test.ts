@@ -173,6 +173,12 @@ const ROWS: Row[] = [
     status: 400,
     code: 'missing_input',
   },
+  {
+    name: 'multipart with an empty file input only',
+    send: form('--b\r\ncontent-disposition: form-data; name="a"; filename=""\r\n\r\n\r\n--b--\r\n'),
+    status: 400,
+    code: 'missing_input',
+  },
   // 401
   {
     name: 'no API key',
@@ -260,6 +266,12 @@ const ROWS: Row[] = [
   },
   { name: 'too many binary inputs', send: tensors(Buffer.alloc(9 * 24)), status: 413, code: 'too_many_inputs' },
   { name: 'too many parts', send: form(`${part('x').repeat(9)}--b--\r\n`), status: 413, code: 'too_many_inputs' },
+  {
+    name: 'too many parts that are no pictures',
+    send: form(`${'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n'.repeat(17)}--b--\r\n`),
+    status: 413,
+    code: 'too_many_inputs',
+  },
   // 415
   {
     name: 'a content type not listed',
@@ -301,6 +313,12 @@ const ROWS: Row[] = [
     code: 'undecodable_image',
   },
   { name: 'an empty image', send: image(Buffer.alloc(0)), status: 422, code: 'undecodable_image' },
+  {
+    name: 'a file with a name and no bytes',
+    send: form(`${part('')}--b--\r\n`),
+    status: 422,
+    code: 'undecodable_image',
+  },
   { name: 'bytes that are no image', send: image(Buffer.from('hello')), status: 422, code: 'undecodable_image' },
   // 503, 504
   {

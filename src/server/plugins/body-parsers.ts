@@ -2,13 +2,12 @@ import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { parseJson } from '../../routes/inputs/json.ts'
+import { MAX_OTHER_PARTS } from '../../routes/inputs/multipart.ts'
 import { IMAGE_TYPES } from '../../routes/inputs/read-inputs.ts'
 import type { Limits } from '../../routes/services.ts'
 
-/** Parts that are no files, and header lines of one part: nobody needs more, and each costs memory. */
-const MAX_FIELDS = 16
+/** Header lines of one part: nobody needs more, and each costs memory. */
 const MAX_PART_HEADERS = 16
-const MAX_FIELD_BYTES = 1024
 
 /** The four forms of input as bytes or JSON, each bounded. Any other content type is refused with 415. */
 export const bodyParsers = fp(async (app: FastifyInstance, { limits }: { limits: Limits }) => {
@@ -22,13 +21,11 @@ export const bodyParsers = fp(async (app: FastifyInstance, { limits }: { limits:
     async (_request: FastifyRequest, body: Buffer) => body,
   )
   await app.register(multipart, {
-    throwFileSizeLimit: true,
+    // A field is decoded as text before anybody sees it. Whether a part is a picture is decided by its bytes too.
+    isPartAFile: () => true,
     limits: {
       fileSize: limits.maxBodyBytes,
-      files: limits.maxInputs,
-      fields: MAX_FIELDS,
-      parts: limits.maxInputs + MAX_FIELDS,
-      fieldSize: MAX_FIELD_BYTES,
+      parts: limits.maxInputs + MAX_OTHER_PARTS,
       headerPairs: MAX_PART_HEADERS,
     },
   })
