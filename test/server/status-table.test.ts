@@ -70,6 +70,13 @@ const ROWS: Row[] = [
   { name: 'JSON nested too deep', send: rawJson(deepJson.slice(0, 90_000)), status: 400, code: 'json_too_deep' },
   { name: 'no inputs', send: json({ inputs: [] }), status: 400, code: 'malformed_body' },
   { name: 'base64 that is none', send: json({ inputs: [{ image: 'cat.png!' }] }), status: 400, code: 'malformed_body' },
+  { name: 'a URL', send: json({ inputs: [{ image: 'http://a/b.png' }] }), status: 400, code: 'malformed_body' },
+  {
+    name: 'a data: URL cut short',
+    send: json({ inputs: [{ image: 'data:;base64' }] }),
+    status: 400,
+    code: 'malformed_body',
+  },
   { name: 'a tensor of the wrong shape', send: tensor([[1, 2, 3]]), status: 400, code: 'invalid_tensor' },
   {
     name: 'a ragged tensor',
