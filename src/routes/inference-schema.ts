@@ -4,14 +4,26 @@ import { IMAGE_TYPES } from './inputs/read-inputs.ts'
 import { ProblemSchema } from './problem-schema.ts'
 import { QuerySchema } from './query.ts'
 
-/** Schemas without a type accept what a content type parser made of the body; they are there for the documentation. */
-const binary = (description: string): { schema: TSchema } => ({ schema: Type.Unsafe<unknown>({ description }) })
+const binary = (description: string): { schema: TSchema } => ({
+  schema: Type.Unsafe<unknown>({ type: 'string', format: 'binary', description }),
+})
 
 const FormSchema = Type.Unsafe<unknown>({
+  type: 'object',
   description:
     'Each part with a filename, an image type or an image’s first bytes is one image, whatever its field is called.',
-  properties: { file: { type: 'string', format: 'binary' } },
+  properties: { file: { type: 'array', items: { type: 'string', format: 'binary' } } },
 })
+
+/**
+ * Bodies that the handler gets as bytes or reads itself. They are for the API's description: the validator, which would
+ * compare bytes with a string, does not see them.
+ */
+export const BYTES_BODIES = {
+  'application/octet-stream': binary('Float32 little-endian, N x 1 x H x W, normalised.'),
+  'multipart/form-data': { schema: FormSchema },
+  ...Object.fromEntries(IMAGE_TYPES.map((type) => [type, binary('One image.')])),
+}
 
 const numbers = Type.Array(Type.Number())
 const scored = { label: Type.String(), class_id: Type.Integer(), probability: Type.Number() }
@@ -33,23 +45,15 @@ const Answer = Type.Object({
   ),
 })
 
-/** What /classify and /embed have in common: four forms of input, one query, one table of failures. */
+/** What /classify and /embed have in common: what is validated of their inputs, one query, one table of failures. */
 export function inferenceSchema(operationId: string, summary: string, extraAnswers: string[] = []) {
-  const images = IMAGE_TYPES.map((type) => [type, binary('One image.')] as const)
   const answers = extraAnswers.map((type) => [type, binary('Raw float32, little-endian, one row per input.')] as const)
   return {
     operationId,
     summary,
     tags: ['inference'],
     querystring: QuerySchema,
-    body: {
-      content: {
-        'application/json': { schema: JsonBodySchema },
-        'application/octet-stream': binary('Float32 little-endian, N x 1 x H x W, normalised.'),
-        'multipart/form-data': { schema: FormSchema },
-        ...Object.fromEntries(images),
-      },
-    },
+    body: { content: { 'application/json': { schema: JsonBodySchema } } },
     // Typed as unknown: handlers answer with JSON or bytes, and the serializer takes either.
     response: {
       200: {

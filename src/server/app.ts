@@ -44,8 +44,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendProblem,
     routerOptions: { maxParamLength: 128 },
-    // strictTypes off: the multipart schema has no type, since its body never reaches the validator.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strictTypes: false } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.setSerializerCompiler(() => serializeJson)
