@@ -75,7 +75,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
 /** Keys are compared in constant time by the plugin; ours is only the wording of the refusal. */
 async function requireApiKey(app: FastifyInstance, apiKeys: string[]): Promise<void> {
-  await app.register(bearerAuth, { keys: new Set(apiKeys), addHook: false })
+  // rfc6749: the scheme in any case, as HTTP has it (RFC 9110, 11.1).
+  await app.register(bearerAuth, { keys: new Set(apiKeys), addHook: false, specCompliance: 'rfc6749' })
+  app.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, security: [{ bearer: [] }] }
+  })
   app.addHook('onRequest', (request, reply, done) => {
     app.verifyBearerAuth?.(request, reply, (error) => {
       done(error ? new ServeError('unauthorized', 'send Authorization: Bearer <API key>') : undefined)
