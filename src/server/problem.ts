@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, OVERLOAD_CODES, ServeError } from '../errors.ts'
+import { unsupportedType } from '../routes/inputs/read-inputs.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -42,8 +43,6 @@ const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
 
 /** What Fastify's own errors mean in our codes; anything else goes by its status. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'missing_input',
   FST_ERR_NOT_FOUND: 'not_found',
@@ -60,7 +59,7 @@ function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Any thrown value as a ServeError. Words of errors that are not ours stay in the log. */
-function toOwnError(error: unknown): ServeError {
+function toOwnError(error: unknown, { headers }: FastifyRequest): ServeError {
   if (error instanceof ServeError) return error
   const { code, statusCode, validation, validationContext, message } = error as FastifyError & {
     validationContext?: string
@@ -72,7 +71,7 @@ function toOwnError(error: unknown): ServeError {
   }
   const known = FASTIFY_CODES[code]
   if (known) return new ServeError(known, message, { cause: error })
-  if (statusCode === 415) return new ServeError('unsupported_media_type', message, { cause: error })
+  if (statusCode === 415) return unsupportedType(headers['content-type'])
   if (statusCode === 408) return new ServeError('request_timeout', message, { cause: error })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ServeError('malformed_body', message, { cause: error })
@@ -82,7 +81,7 @@ function toOwnError(error: unknown): ServeError {
 
 /** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = toOwnError(error)
+  const failure = toOwnError(error, request)
   const status = statusOf(failure.code, request.server)
   const { title } = PROBLEMS[failure.code]
   if (status >= 500 && status !== 503 && status !== 504)

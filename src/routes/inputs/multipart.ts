@@ -18,8 +18,9 @@ const PICTURE_TYPE = /^(image\/|application\/octet-stream$)/
 export async function readMultipart(request: FastifyRequest, limits: Limits): Promise<RawInput[]> {
   const inputs: RawInput[] = []
   let others = 0
-  countBody(request)
   try {
+    assertBoundary(request.headers['content-type'])
+    countBody(request)
     for await (const part of request.files()) {
       const image = await readPicture(part, limits)
       if (image !== undefined) {
@@ -56,6 +57,12 @@ async function readPicture({ filename, mimetype, file }: MultipartFile, limits: 
   }
   if (file.truncated) throw tooLarge(limits)
   return isPicture && (filename !== '' || length > 0) ? Buffer.concat(chunks, length) : undefined
+}
+
+function assertBoundary(type = ''): void {
+  if (/;\s*boundary\s*=\s*"?[^";\s]/i.test(type)) return
+  const detail = `the Content-Type has no boundary; a library that makes the form sets one if you leave the header to it`
+  throw new ServeError('malformed_body', detail)
 }
 
 /** Must be followed by `files()` in the same turn of the event loop: to listen is to let the bytes flow. */

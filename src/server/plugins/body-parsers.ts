@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { parseJson } from '../../routes/inputs/json.ts'
 import { MAX_OTHER_PARTS } from '../../routes/inputs/multipart.ts'
-import { IMAGE_TYPES } from '../../routes/inputs/read-inputs.ts'
+import { IMAGE_ALIASES, IMAGE_TYPES } from '../../routes/inputs/read-inputs.ts'
 import type { Limits } from '../../routes/services.ts'
 
 /** Header lines of one part: nobody needs more, and each costs memory. */
@@ -16,7 +16,7 @@ export const bodyParsers = fp(async (app: FastifyInstance, { limits }: { limits:
     parseJson(body, limits),
   )
   app.addContentTypeParser(
-    [...IMAGE_TYPES, 'application/octet-stream'],
+    [...IMAGE_TYPES, ...IMAGE_ALIASES, 'application/octet-stream'],
     { parseAs: 'buffer' },
     async (_request: FastifyRequest, body: Buffer) => body,
   )
