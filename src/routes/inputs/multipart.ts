@@ -8,9 +8,6 @@ import { assertInputCount, type RawInput } from './raw-input.ts'
 /** Parts of a form that are no pictures: forms carry tokens and empty file inputs, and nobody needs more of them. */
 export const MAX_OTHER_PARTS = 16
 
-/** Types that say a part is no text. */
-const PICTURE_TYPE = /^(image\/|application\/octet-stream$)/
-
 /**
  * Every picture of a multipart body, whatever its field is called; other parts are passed over. HTTP parsing does not see
  * a multipart body, so where its length was not announced, its bytes are counted here.
@@ -41,12 +38,16 @@ export async function readMultipart(request: FastifyRequest, limits: Limits): Pr
 
 /**
  * The bytes of a part that is a picture by its filename, its type or its first bytes. Undefined for any other, whose bytes
- * are not kept, and for a file input that a browser's user left empty.
+ * are not kept, and for a file input that was left empty: browsers send it with an empty filename, Node without one.
  */
-async function readPicture({ filename, mimetype, file }: MultipartFile, limits: Limits): Promise<Buffer | undefined> {
-  // Undefined until the first bytes have come. The plugin's type does not say that there may be no filename.
+async function readPicture(part: MultipartFile, limits: Limits): Promise<Buffer | undefined> {
+  const { mimetype, file } = part
+  // The plugin's type does not say that there may be none.
+  const filename = part.filename as string | undefined
+  const isImage = mimetype.startsWith('image/')
+  // Undefined until the first bytes have come.
   let isPicture: boolean | undefined =
-    (filename as string | undefined) !== undefined || PICTURE_TYPE.test(mimetype) || undefined
+    filename !== undefined || isImage || mimetype === 'application/octet-stream' || undefined
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of file as AsyncIterable<Buffer>) {
@@ -56,7 +57,8 @@ async function readPicture({ filename, mimetype, file }: MultipartFile, limits: 
     if (length >= SIGNATURE_BYTES) isPicture ??= decodedFormat(Buffer.concat(chunks)) !== undefined
   }
   if (file.truncated) throw tooLarge(limits)
-  return isPicture && (filename !== '' || length > 0) ? Buffer.concat(chunks, length) : undefined
+  const leftEmpty = length === 0 && (filename === '' || (filename === undefined && !isImage))
+  return isPicture && !leftEmpty ? Buffer.concat(chunks, length) : undefined
 }
 
 function assertBoundary(type = ''): void {

@@ -61,6 +61,7 @@ describe('a part of a form', () => {
     ['a field that calls itself JSON and is none', { ...token, type: 'application/json', content: '{' }],
     ['a field longer than most', { ...token, content: 'a'.repeat(40_000) }],
     ['a file input that was left empty', empty],
+    ['an empty file input as Node sends it', { ...empty, disposition: '; name="e"' }],
     ['an empty file input of an image type', { ...empty, type: 'image/png' }],
   ])('that is %s is passed over', async (_what, part) => {
     expect(await post(form([part, second]))).toEqual([102])
