@@ -27,17 +27,30 @@ const REFUSED: [string, (head: string) => boolean][] = [
   ['gzip', (head) => head.startsWith('\x1f\x8b')],
 ]
 
+/** First bytes that tell a decoded format from anything else. */
+export const SIGNATURE_BYTES = 12
+
+/** Which of the decoded formats the bytes begin like, if any. */
+export function decodedFormat(bytes: Uint8Array): ImageFormat | undefined {
+  const head = headOf(bytes, SIGNATURE_BYTES)
+  return DECODED.find(([, matches]) => matches(head))?.[0]
+}
+
 /**
  * The format by content alone; clients declare wrong types. Throws `unsupported_image_format` for a known format that is
  * not decoded, `undecodable_image` for anything else.
  */
 export function formatOf(bytes: Uint8Array): ImageFormat {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD_BYTES)).toString('latin1')
-  const decoded = DECODED.find(([, matches]) => matches(head))
-  if (decoded) return decoded[0]
+  const decoded = decodedFormat(bytes)
+  if (decoded) return decoded
+  const head = headOf(bytes, HEAD_BYTES)
   const refused = REFUSED.find(([, matches]) => matches(head))
   if (refused) {
     throw new ServeError('unsupported_image_format', `${refused[0]} is not supported; send PNG, JPEG or WebP`)
   }
   throw new ServeError('undecodable_image', bytes.length === 0 ? 'the image is empty' : 'the bytes are not an image')
+}
+
+function headOf(bytes: Uint8Array, length: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, length)).toString('latin1')
 }

@@ -76,6 +76,7 @@ export async function infer(
 }
 
 async function decode(input: RawInput, spec: InputSpec, { images }: Services): Promise<Float32Array> {
+  if ('error' in input) throw input.error
   if ('image' in input) return images.decode(input.image, spec)
   if ('tensor' in input) return readJsonTensor(input.tensor, spec.height, spec.width)
   return readBinaryTensor(input.values)

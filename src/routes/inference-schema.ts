@@ -4,13 +4,26 @@ import { IMAGE_TYPES } from './inputs/read-inputs.ts'
 import { problem } from './problem-schema.ts'
 import { QuerySchema } from './query.ts'
 
-/** For the documentation: a schema without a type accepts whatever the body parser returns. */
-const binary = (description: string): { schema: TSchema } => ({ schema: Type.Unsafe<unknown>({ description }) })
+const binary = (description: string): { schema: TSchema } => ({
+  schema: Type.Unsafe<unknown>({ type: 'string', format: 'binary', description }),
+})
 
 const FormSchema = Type.Unsafe<unknown>({
-  description: 'Each file part is one image, whatever its field is called.',
-  properties: { file: { type: 'string', format: 'binary' } },
+  type: 'object',
+  description:
+    'Each part with a filename, an image type or an image’s first bytes is one image, whatever its field is called.',
+  properties: { file: { type: 'array', items: { type: 'string', format: 'binary' } } },
 })
+
+/**
+ * Bodies that the handler gets as bytes or reads itself. They are for the API's description: the validator, which would
+ * compare bytes with a string, does not see them.
+ */
+export const BYTES_BODIES = {
+  'application/octet-stream': binary('Float32 little-endian, N x 1 x H x W, normalised.'),
+  'multipart/form-data': { schema: FormSchema },
+  ...Object.fromEntries(IMAGE_TYPES.map((type) => [type, binary('One image.')])),
+}
 
 const numbers = Type.Array(Type.Number())
 const scored = { label: Type.String(), class_id: Type.Integer(), probability: Type.Number() }
@@ -32,23 +45,15 @@ const Answer = Type.Object({
   ),
 })
 
-/** What /classify and /embed share: four forms of input, one query, the same failures. */
+/** What /classify and /embed share: what is validated of their inputs, one query, the same failures. */
 export function inferenceSchema(operationId: string, summary: string, extraAnswers: string[] = []) {
-  const images = IMAGE_TYPES.map((type) => [type, binary('One image.')] as const)
   const answers = extraAnswers.map((type) => [type, binary('Raw float32, little-endian, one row per input.')] as const)
   return {
     operationId,
     summary,
     tags: ['inference'],
     querystring: QuerySchema,
-    body: {
-      content: {
-        'application/json': { schema: JsonBodySchema },
-        'application/octet-stream': binary('Float32 little-endian, N x 1 x H x W, normalised.'),
-        'multipart/form-data': { schema: FormSchema },
-        ...Object.fromEntries(images),
-      },
-    },
+    body: { content: { 'application/json': { schema: JsonBodySchema } } },
     // Typed as unknown: handlers answer with JSON or bytes, and the serializer takes either.
     response: {
       200: {

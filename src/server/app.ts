@@ -44,8 +44,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendProblem,
     routerOptions: { maxParamLength: 128 },
-    // strictTypes off: the multipart schema has no type, since its body never reaches the validator.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strictTypes: false } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.setSerializerCompiler(() => serializeJson)
@@ -76,7 +75,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
 /** The plugin compares keys in constant time; we only word the refusal. */
 async function requireApiKey(app: FastifyInstance, apiKeys: string[]): Promise<void> {
-  await app.register(bearerAuth, { keys: new Set(apiKeys), addHook: false })
+  // rfc6749: the scheme in any case, as HTTP has it (RFC 9110, 11.1).
+  await app.register(bearerAuth, { keys: new Set(apiKeys), addHook: false, specCompliance: 'rfc6749' })
+  app.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, security: [{ bearer: [] }] }
+  })
   app.addHook('onRequest', (request, reply, done) => {
     app.verifyBearerAuth?.(request, reply, (error) => {
       done(error ? new ServeError('unauthorized', 'send Authorization: Bearer <API key>') : undefined)

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, OVERLOAD_CODES, ServeError } from '../errors.ts'
+import { unsupportedType } from '../routes/inputs/read-inputs.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -42,8 +43,6 @@ const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
 
 /** Our codes for Fastify's errors; others go by their status. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'missing_input',
   FST_ERR_NOT_FOUND: 'not_found',
@@ -55,9 +54,10 @@ const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Any thrown value as a ServeError. The text of unknown errors is logged, not sent. */
-function toOwnError(error: unknown): ServeError {
+function toOwnError(error: unknown, { headers }: FastifyRequest): ServeError {
   if (error instanceof ServeError) return error
   const code = codeOf(error as FastifyError)
+  if (code === 'unsupported_media_type') return unsupportedType(headers['content-type'])
   const message = code === 'internal' ? 'something went wrong on the server' : (error as Error).message
   return new ServeError(code, message, { cause: error })
 }
@@ -73,7 +73,7 @@ function codeOf({ code, statusCode = 500, validation, validationContext }: Fasti
 
 /** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = toOwnError(error)
+  const failure = toOwnError(error, request)
   const { status: usual, title } = PROBLEMS[failure.code]
   const status = OVERLOAD.has(failure.code) ? request.server.overloadStatus : usual
   if (status >= 500 && status !== 503 && status !== 504)

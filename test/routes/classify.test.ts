@@ -84,6 +84,29 @@ describe('POST /classify', () => {
     expect(body.results[1].label).toBe('one')
   })
 
+  it.each([
+    ['a URL', 'http://127.0.0.1/cat.png', 'malformed_body'],
+    ['a file’s name', 'cat.png', 'malformed_body'],
+    ['base64 cut in the middle of a character', 'iVBORw0=A', 'malformed_body'],
+    ['a data: URL without a comma', 'data:image/png;base64', 'malformed_body'],
+    ['a data: URL whose bytes are text', 'data:image/png,iVBORw0=', 'undecodable_image'],
+    ['an empty string', '', 'undecodable_image'],
+  ])(
+    'an image that is %s fails in its place with partial=true, and otherwise by its index',
+    async (_what, image, code) => {
+      const inputs = [{ tensor: TENSOR }, { image }, { tensor: TENSOR }]
+      const { status, body } = await classify('?partial=true', inputs)
+      expect(status).toBe(200)
+      expect(body.results.map((result: { error?: { code: string } }) => result.error?.code)).toEqual([
+        undefined,
+        code,
+        undefined,
+      ])
+      const whole = await classify('', inputs)
+      expect([whole.body.code, whole.body.index]).toEqual([code, 1])
+    },
+  )
+
   it('with partial=true gives an input on which the model fails its error, and the others their own results', async () => {
     const model = new FakeModel()
     model.respond = async ([first, second]) => [

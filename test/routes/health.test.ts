@@ -29,4 +29,20 @@ describe('GET /livez and /readyz', () => {
     expect((await request(app.server).get('/info')).status).toBe(401)
     expect((await request(app.server).get('/info').set('authorization', 'Bearer secret')).status).toBe(200)
   })
+
+  it.each([
+    ['Bearer secret', 200],
+    ['bearer secret', 200],
+    ['BEARER secret', 200],
+    ['bearer  secret', 200],
+    ['bearer Secret', 401],
+    ['bearer', 401],
+    ['bearer ', 401],
+    ['Bearersecret', 401],
+    ['Basic secret', 401],
+    ['secret', 401],
+  ])('takes an API key whatever the case of its scheme, and nothing else: %s -> %i', async (authorization, status) => {
+    const { app } = await build({ apiKeys: ['secret'] })
+    expect((await request(app.server).get('/info').set('authorization', authorization)).status).toBe(status)
+  })
 })

@@ -22,6 +22,42 @@ describe('the API’s description', () => {
     expect(Object.keys(responses)).toEqual(expect.arrayContaining(['200', '4XX', '5XX']))
   })
 
+  it.each(['/classify', '/embed'])(
+    'gives every body of %s a type, so that generated clients can send it',
+    async (path) => {
+      const { app } = await build()
+      const { body } = await request(app.server).get('/openapi.json')
+      const { content } = body.paths[path].post.requestBody as { content: Record<string, { schema: object }> }
+      const bytes = { type: 'string', format: 'binary' }
+      for (const [type, { schema }] of Object.entries(content)) {
+        if (type === 'application/json') expect(schema).toMatchObject({ type: 'object', required: ['inputs'] })
+        else if (type === 'multipart/form-data')
+          expect(schema).toMatchObject({ type: 'object', properties: { file: { type: 'array', items: bytes } } })
+        else expect(schema).toMatchObject(bytes)
+      }
+    },
+  )
+
+  it('asks for a key where one is needed, and only there', async () => {
+    const security = async (apiKeys: string[]): Promise<unknown> => {
+      const { app } = await build({ apiKeys })
+      const { body } = await request(app.server).get('/openapi.json')
+      const scheme = body.components.securitySchemes.bearer
+      expect(scheme).toEqual({ type: 'http', scheme: 'bearer' })
+      const operations = Object.entries<Record<string, { security?: unknown }>>(body.paths)
+      return operations.flatMap(([path, methods]) =>
+        Object.values(methods).flatMap((each) => (each.security ? [[path, each.security]] : [])),
+      )
+    }
+    const bearer = [{ bearer: [] }]
+    expect(await security(['key'])).toEqual([
+      ['/info', bearer],
+      ['/classify', bearer],
+      ['/embed', bearer],
+    ])
+    expect(await security([])).toEqual([])
+  })
+
   it('can be read in a browser without the network', async () => {
     const { app } = await build()
     const { text, status } = await request(app.server).get('/docs/')

@@ -12,6 +12,8 @@ interface Row {
   send: Send
   status: number
   code: ErrorCode
+  /** What the detail must say. */
+  detail?: RegExp
   options?: BuildOptions
   headers?: Record<string, string | RegExp>
 }
@@ -70,6 +72,13 @@ const ROWS: Row[] = [
   { name: 'JSON nested too deep', send: rawJson(deepJson.slice(0, 90_000)), status: 400, code: 'json_too_deep' },
   { name: 'no inputs', send: json({ inputs: [] }), status: 400, code: 'malformed_body' },
   { name: 'base64 that is none', send: json({ inputs: [{ image: 'cat.png!' }] }), status: 400, code: 'malformed_body' },
+  { name: 'a URL', send: json({ inputs: [{ image: 'http://a/b.png' }] }), status: 400, code: 'malformed_body' },
+  {
+    name: 'a data: URL cut short',
+    send: json({ inputs: [{ image: 'data:;base64' }] }),
+    status: 400,
+    code: 'malformed_body',
+  },
   { name: 'a tensor of the wrong shape', send: tensor([[1, 2, 3]]), status: 400, code: 'invalid_tensor' },
   {
     name: 'a ragged tensor',
@@ -122,6 +131,13 @@ const ROWS: Row[] = [
     status: 400,
     code: 'invalid_tensor',
   },
+  {
+    name: 'PNG bytes as tensors',
+    send: image(greyPng(1), 'application/octet-stream'),
+    status: 400,
+    code: 'invalid_tensor',
+    detail: /PNG bytes.*Content-Type: image\/png/,
+  },
   { name: 'a binary tensor cut short', send: tensors(floats(1, 2, 3, 4, 5)), status: 400, code: 'invalid_tensor' },
   { name: 'an empty binary tensor', send: tensors(Buffer.alloc(0)), status: 400, code: 'missing_input' },
   {
@@ -152,6 +168,14 @@ const ROWS: Row[] = [
     send: form(part('x'), 'multipart/form-data'),
     status: 400,
     code: 'malformed_body',
+    detail: /no boundary/,
+  },
+  {
+    name: 'multipart with an empty boundary',
+    send: form(part('x'), 'multipart/form-data; boundary=""'),
+    status: 400,
+    code: 'malformed_body',
+    detail: /no boundary/,
   },
   {
     name: 'multipart with another boundary',
@@ -170,6 +194,12 @@ const ROWS: Row[] = [
   {
     name: 'multipart with fields only',
     send: form('--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n--b--\r\n'),
+    status: 400,
+    code: 'missing_input',
+  },
+  {
+    name: 'multipart with an empty file input only',
+    send: form('--b\r\ncontent-disposition: form-data; name="a"; filename=""\r\n\r\n\r\n--b--\r\n'),
     status: 400,
     code: 'missing_input',
   },
@@ -260,12 +290,42 @@ const ROWS: Row[] = [
   },
   { name: 'too many binary inputs', send: tensors(Buffer.alloc(9 * 24)), status: 413, code: 'too_many_inputs' },
   { name: 'too many parts', send: form(`${part('x').repeat(9)}--b--\r\n`), status: 413, code: 'too_many_inputs' },
+  {
+    name: 'too many parts that are no pictures',
+    send: form(`${'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n'.repeat(17)}--b--\r\n`),
+    status: 413,
+    code: 'too_many_inputs',
+  },
   // 415
   {
     name: 'a content type not listed',
     send: form('a=1', 'application/x-www-form-urlencoded'),
     status: 415,
     code: 'unsupported_media_type',
+    detail:
+      /^Content-Type application\/x-www-form-urlencoded is not taken; send .*image\/png.* or application\/octet-stream$/,
+  },
+  {
+    name: 'a form of another kind',
+    send: form(part('x'), 'multipart/mixed; boundary=b'),
+    status: 415,
+    code: 'unsupported_media_type',
+    detail: /^Content-Type multipart\/mixed; boundary=b is not taken; send multipart\/form-data/,
+  },
+  {
+    name: 'a content type that is none',
+    send: image(greyPng(1), 'png'),
+    status: 415,
+    code: 'unsupported_media_type',
+    detail: /^Content-Type png is not taken; send .*image\/png/,
+  },
+  {
+    name: 'no content type',
+    send: async (agent) =>
+      agent.post('/classify').set('content-length', '4').unset('content-type').send(Buffer.from('abcd')),
+    status: 415,
+    code: 'unsupported_media_type',
+    detail: /^the request has no Content-Type; send .*image\/png/,
   },
   {
     name: 'an image type not listed',
@@ -301,6 +361,12 @@ const ROWS: Row[] = [
     code: 'undecodable_image',
   },
   { name: 'an empty image', send: image(Buffer.alloc(0)), status: 422, code: 'undecodable_image' },
+  {
+    name: 'a file with a name and no bytes',
+    send: form(`${part('')}--b--\r\n`),
+    status: 422,
+    code: 'undecodable_image',
+  },
   { name: 'bytes that are no image', send: image(Buffer.from('hello')), status: 422, code: 'undecodable_image' },
   // 503, 504
   {
@@ -379,7 +445,7 @@ const ROWS: Row[] = [
 ]
 
 describe('the status table', () => {
-  it.each(ROWS)('$name -> $status $code', async ({ send, status, code, options, headers }) => {
+  it.each(ROWS)('$name -> $status $code', async ({ send, status, code, detail, options, headers }) => {
     const { app } = await build(options)
     const agent = request.agent(app.server)
     agent.set('x-request-id', 'row')
@@ -392,6 +458,7 @@ describe('the status table', () => {
       title: expect.any(String),
       detail: expect.any(String),
     })
+    expect(response.body.detail).toMatch(detail ?? '')
     expect(JSON.stringify(response.body)).not.toMatch(/node_modules|\.[jt]s:\d|\\n +at /)
     for (const [name, value] of Object.entries(headers ?? {})) expect(response.headers[name]).toMatch(value)
     if (options === undefined) await nextGoodRequestSucceeds(agent)

@@ -2,6 +2,7 @@ import secureJson from 'secure-json-parse'
 import { type Static, Type } from 'typebox'
 import { ServeError } from '../../errors.ts'
 import type { Limits } from '../services.ts'
+import { readImageText } from './image-text.ts'
 import { assertInputCount, type RawInput } from './raw-input.ts'
 
 /** Nesting that a request can have: body, inputs, input, tensor, channel, row. */
@@ -32,42 +33,17 @@ export const JsonBodySchema = Type.Object(
   },
 )
 
+/** An image whose text is none is that input's failure, not the request's. */
 export function readJson(body: Static<typeof JsonBodySchema>, limits: Limits): RawInput[] {
   assertInputCount(body.inputs.length, limits.maxInputs)
-  return body.inputs.map((input, index) => {
+  return body.inputs.map((input) => {
     if ('tensor' in input) return { tensor: input.tensor }
     try {
-      return { image: decodeBase64(input.image) }
+      return { image: readImageText(input.image) }
     } catch (error) {
-      throw error instanceof ServeError ? error.atIndex(index) : error
+      return { error }
     }
   })
-}
-
-/** Buffer.from skips what is not base64; a client that sends a file name or a URL should hear of it. */
-function decodeBase64(text: string): Uint8Array {
-  const base64 = text.startsWith('data:') ? text.slice(text.indexOf(',') + 1) : text
-  if (text.startsWith('data:') && !/^data:[^,]*;base64,/.test(text)) {
-    throw new ServeError('malformed_body', 'a data: URL must be base64')
-  }
-  const bytes = Buffer.from(base64, 'base64')
-  if (bytes.length !== Math.floor((countDigits(base64) * 3) / 4)) {
-    throw new ServeError('malformed_body', 'the image is not base64')
-  }
-  return bytes
-}
-
-/**
- * Characters that are neither white space nor padding. A loop counts them: removing much white space by a regular
- * expression blocks the event loop for a second.
- */
-function countDigits(base64: string): number {
-  let digits = 0
-  for (let i = 0; i < base64.length; i++) {
-    const code = base64.charCodeAt(i)
-    if (code !== SPACE && code !== EQUALS && (code < TAB || code > CARRIAGE_RETURN)) digits++
-  }
-  return digits
 }
 
 /**
@@ -123,12 +99,8 @@ function isEscaped(bytes: Buffer, quote: number): boolean {
 }
 
 // ASCII.
-const TAB = 0x09
-const CARRIAGE_RETURN = 0x0d
-const SPACE = 0x20
 const QUOTE = 0x22
 const COMMA = 0x2c
-const EQUALS = 0x3d
 const OPEN_BRACKET = 0x5b
 const BACKSLASH = 0x5c
 const CLOSE_BRACKET = 0x5d

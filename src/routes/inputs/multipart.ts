@@ -1,34 +1,73 @@
+import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import { ServeError, toServeError } from '../../errors.ts'
+import { decodedFormat, SIGNATURE_BYTES } from '../../preprocessing/image-format.ts'
 import type { Limits } from '../services.ts'
 import { assertInputCount, type RawInput } from './raw-input.ts'
 
-/** Codes that @fastify/multipart gives to limits; whatever else goes wrong in it is the body's fault. */
-const LIMIT_CODES = new Set(['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'])
+/** Parts of a form that are no pictures: forms carry tokens and empty file inputs, and nobody needs more of them. */
+export const MAX_OTHER_PARTS = 16
 
 /**
- * Every file part of a multipart body, whatever its field is called; fields that are no files are passed over. HTTP
- * parsing does not see a multipart body, so where its length was not announced, its bytes are counted here.
+ * Every picture of a multipart body, whatever its field is called; other parts are passed over. HTTP parsing does not see
+ * a multipart body, so where its length was not announced, its bytes are counted here.
  */
 export async function readMultipart(request: FastifyRequest, limits: Limits): Promise<RawInput[]> {
   const inputs: RawInput[] = []
-  countBody(request)
+  let others = 0
   try {
-    for await (const part of request.parts()) {
-      if (part.type !== 'file') continue
-      assertInputCount(inputs.length + 1, limits.maxInputs)
-      inputs.push({ image: await part.toBuffer() })
+    assertBoundary(request.headers['content-type'])
+    countBody(request)
+    for await (const part of request.files()) {
+      const image = await readPicture(part, limits)
+      if (image !== undefined) {
+        assertInputCount(inputs.length + 1, limits.maxInputs)
+        inputs.push({ image })
+      } else if (++others > MAX_OTHER_PARTS) throw tooManyParts()
     }
   } catch (error) {
     // The rest must be drained, or the connection is stuck.
     request.raw.resume()
     throw multipartError(error, limits)
   }
-  if (inputs.length === 0) throw new ServeError('missing_input', 'the form has no file')
+  if (inputs.length === 0) {
+    throw new ServeError('missing_input', 'the form has no picture: no part with a filename or an image type')
+  }
   return inputs
 }
 
-/** Call `parts()` in the same turn of the event loop: listening lets the bytes flow. */
+/**
+ * The bytes of a part that is a picture by its filename, its type or its first bytes. Undefined for any other, whose bytes
+ * are not kept, and for a file input that was left empty: browsers send it with an empty filename, Node without one.
+ */
+async function readPicture(part: MultipartFile, limits: Limits): Promise<Buffer | undefined> {
+  const { mimetype, file } = part
+  // The plugin's type does not say that there may be none.
+  const filename = part.filename as string | undefined
+  const isImage = mimetype.startsWith('image/')
+  // Undefined until the first bytes have come.
+  let isPicture: boolean | undefined =
+    filename !== undefined || isImage || mimetype === 'application/octet-stream' || undefined
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of file as AsyncIterable<Buffer>) {
+    if (isPicture === false) continue
+    chunks.push(chunk)
+    length += chunk.length
+    if (length >= SIGNATURE_BYTES) isPicture ??= decodedFormat(Buffer.concat(chunks)) !== undefined
+  }
+  if (file.truncated) throw tooLarge(limits)
+  const leftEmpty = length === 0 && (filename === '' || (filename === undefined && !isImage))
+  return isPicture && !leftEmpty ? Buffer.concat(chunks, length) : undefined
+}
+
+function assertBoundary(type = ''): void {
+  if (/;\s*boundary\s*=\s*"?[^";\s]/i.test(type)) return
+  const detail = `the Content-Type has no boundary; a library that makes the form sets one if you leave the header to it`
+  throw new ServeError('malformed_body', detail)
+}
+
+/** Must be followed by `files()` in the same turn of the event loop: to listen is to let the bytes flow. */
 function countBody({ raw, bodyMeter }: FastifyRequest): void {
   if (bodyMeter === undefined) return
   const count = ({ length }: Buffer): void => {
@@ -47,12 +86,14 @@ function countBody({ raw, bodyMeter }: FastifyRequest): void {
 function multipartError(error: unknown, limits: Limits): ServeError {
   const code = (error as { code?: string }).code ?? ''
   if (code === 'FST_REQ_FILE_TOO_LARGE') return tooLarge(limits)
-  if (LIMIT_CODES.has(code)) {
-    return new ServeError('too_many_inputs', 'the form has too many parts', { cause: error })
-  }
+  if (code === 'FST_PARTS_LIMIT') return tooManyParts(error)
   return toServeError(error, 'malformed_body', 'the multipart body is malformed')
 }
 
 function tooLarge(limits: Limits): ServeError {
   return new ServeError('payload_too_large', `the files are larger than ${limits.maxBodyBytes} bytes`)
+}
+
+function tooManyParts(cause?: unknown): ServeError {
+  return new ServeError('too_many_inputs', 'the form has too many parts', { cause })
 }

@@ -1,14 +1,16 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServeError } from '../../errors.ts'
+import { BYTES_BODIES } from '../../routes/inference-schema.ts'
 import { version } from '../../routes/info.ts'
 import { sendProblem } from '../problem.ts'
 
 /** `/openapi.json` from the routes' schemas, and `/docs` to read and try it. Register before the routes. */
 export const openapi = fp(async (app: FastifyInstance) => {
   await app.register(swagger, {
+    transform: ({ schema, url }) => ({ schema: withBytesBodies(schema), url }),
     openapi: {
       openapi: '3.1.0',
       info: { title: 'resnet-serve', version, description: 'Class logits and embeddings of pictures.' },
@@ -29,3 +31,10 @@ export const openapi = fp(async (app: FastifyInstance) => {
   })
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
 })
+
+/** What takes JSON takes the other forms of input too. */
+function withBytesBodies(schema: FastifySchema): FastifySchema {
+  const body = schema?.body as { content?: object } | undefined
+  if (body?.content === undefined) return schema
+  return { ...schema, body: { content: { ...body.content, ...BYTES_BODIES } } }
+}
