@@ -1,6 +1,10 @@
+import { availableParallelism } from 'node:os'
 import sharp, { type Sharp } from 'sharp'
+import { type Clock, systemClock } from '../batching/clock.ts'
+import type { SubmitOptions } from '../batching/job.ts'
 import { ServeError } from '../errors.ts'
 import type { InputSpec } from '../repository/manifest.ts'
+import { DecodeQueue, ThreadGate, TurnGate } from './decode-queue.ts'
 import { type GreyPicture, invertIfLight } from './grey-picture.ts'
 import { formatOf } from './image-format.ts'
 import { type ImageSize, imageSize } from './image-size.ts'
@@ -18,9 +22,18 @@ export interface ImageDecoderOptions {
   maxSide: number
   /** Seconds one picture may take. */
   timeoutS: number
-  /** Pictures being decoded or waiting for a thread at the most; one more is refused with `queue_full`. */
+  /** Pictures being decoded or waiting for it at the most; one more is refused with `queue_full`. */
   maxPending: number
+  /** Pictures decoded at once; one per core unless given. */
+  threads?: number
+  clock?: Clock
 }
+
+/**
+ * How many of the largest pictures one request may hold. A request's bytes do not bound its pixels: a PNG of one colour
+ * has a thousand pixels for each byte.
+ */
+const MAX_LARGEST_PER_REQUEST = 4
 
 let configured = false
 
@@ -38,40 +51,83 @@ function configureSharp(): void {
   sharp.unblock({ operation: loaders })
 }
 
-/** Turns an uploaded picture into what a model wants to see. Decoding runs on libuv's threads. */
+/**
+ * Turns uploaded pictures into what a model wants to see. Decoding runs on libuv's threads, as many pictures at once as
+ * there are cores, and no more pixels in all than one picture may have. Small plain PNGs are read on the event loop.
+ */
 export class ImageDecoder {
   readonly #options: ImageDecoderOptions
-  #pending = 0
+  readonly #threads: DecodeQueue<Float32Array>
+  /** Null for what turns out not to be plain. */
+  readonly #spot: DecodeQueue<Float32Array | null>
 
   constructor(options: ImageDecoderOptions) {
     this.#options = options
+    const { maxPixels, threads = availableParallelism(), clock = systemClock } = options
+    this.#threads = new DecodeQueue(clock, new ThreadGate(threads, maxPixels))
+    this.#spot = new DecodeQueue(clock, new TurnGate(clock, () => this.#spot.start()))
     configureSharp()
   }
 
-  /** Pictures being decoded, or waiting for a thread. */
+  /** Pictures being decoded, and those that wait for it. */
   get pending(): number {
-    return this.#pending
+    return this.#threads.pending + this.#spot.pending
+  }
+
+  /** One picture; see `decodeAll`. Throws its failure. */
+  async decode(bytes: Uint8Array, spec: InputSpec, options: SubmitOptions = {}): Promise<Float32Array> {
+    const [decoded] = await this.decodeAll([bytes], spec, options)
+    if (decoded instanceof Float32Array) return decoded
+    throw decoded
   }
 
   /**
-   * PNG, JPEG or WebP bytes to `[1, height, width]`, normalised with the model's mean and std. Throws
-   * `unsupported_image_format`, `undecodable_image`, `image_too_large` or `queue_full`.
+   * PNG, JPEG or WebP bytes to `[1, height, width]` each, normalised with the model's mean and std. A picture that fails
+   * has its ServeError in its place: `unsupported_image_format`, `undecodable_image` or `image_too_large`. All that are
+   * missing when the deadline passes or the client leaves have `deadline_exceeded` or `canceled`. Rejects with
+   * `queue_full` or `image_too_large` where all of them together are too much.
    */
-  async decode(bytes: Uint8Array, spec: InputSpec): Promise<Float32Array> {
-    const format = formatOf(bytes)
-    const size = imageSize(bytes, format)
-    this.#assertSides(size)
-    const small = format === 'png' && size && this.#isSmall(size, spec) ? readSmallPng(bytes, size) : undefined
-    if (small !== undefined) return prepare(small, spec)
-    if (this.#pending >= this.#options.maxPending) {
+  async decodeAll(
+    pictures: Uint8Array[],
+    spec: InputSpec,
+    options: SubmitOptions = {},
+  ): Promise<(Float32Array | ServeError)[]> {
+    if (this.pending + pictures.length > this.#options.maxPending) {
       throw new ServeError('queue_full', 'too many images are waiting to be decoded', { retryAfterS: 1 })
     }
-    this.#pending++
-    try {
-      return prepare(await this.#readGrey(bytes, spec), spec)
-    } finally {
-      this.#pending--
+    const results = new Array<Float32Array | ServeError>(pictures.length)
+    const small: Picture[] = []
+    const large: Picture[] = []
+    for (const [index, bytes] of pictures.entries()) {
+      try {
+        const format = formatOf(bytes)
+        const size = imageSize(bytes, format)
+        this.#assertSides(size)
+        const picture = { index, bytes, size, pixels: size ? size.width * size.height : this.#options.maxPixels }
+        if (format === 'png' && size && this.#isSmall(size, spec)) small.push(picture)
+        else large.push(picture)
+      } catch (error) {
+        results[index] = error as ServeError
+      }
     }
+    this.#assertPixels(large)
+
+    const onThreads = async (some: Picture[]): Promise<void> => {
+      const read = ({ bytes, pixels }: Picture) => ({
+        pixels,
+        run: async () => prepare(await this.#readGrey(bytes, spec), spec),
+      })
+      const decoded = await this.#threads.submit(some.map(read), options)
+      for (const [i, { index }] of some.entries()) results[index] = decoded[i] as Float32Array | ServeError
+    }
+    const onTheSpot = async (): Promise<void> => {
+      const read = (picture: Picture) => ({ pixels: picture.pixels, run: () => readSmall(picture, spec) })
+      const decoded = await this.#spot.submit(small.map(read), options)
+      for (const [i, { index }] of small.entries()) results[index] = decoded[i] as Float32Array | ServeError
+      await onThreads(small.filter((_, i) => decoded[i] === null))
+    }
+    await Promise.all([onThreads(large), onTheSpot()])
+    return results
   }
 
   /** Whether a picture needs no scaling. */
@@ -88,6 +144,12 @@ export class ImageDecoder {
     }
   }
 
+  #assertPixels(pictures: Picture[]): void {
+    const most = MAX_LARGEST_PER_REQUEST * this.#options.maxPixels
+    const pixels = pictures.reduce((sum, picture) => sum + Math.min(picture.pixels, this.#options.maxPixels), 0)
+    if (pixels > most) throw new ServeError('image_too_large', `the images have more than ${most} pixels together`)
+  }
+
   async #readGrey(bytes: Uint8Array, spec: InputSpec): Promise<GreyPicture> {
     const { maxPixels, timeoutS } = this.#options
     const pipeline = sharp(bytes, { failOn: 'warning', limitInputPixels: maxPixels })
@@ -101,6 +163,21 @@ export class ImageDecoder {
       throw decodeError(error as Error, maxPixels)
     }
   }
+}
+
+interface Picture {
+  /** Position in the request. */
+  index: number
+  bytes: Uint8Array
+  /** As the file says; undefined where it does not. */
+  size: ImageSize | undefined
+  pixels: number
+}
+
+/** Null where the file is not plain, or damaged: sharp then decides. */
+function readSmall({ bytes, size }: Picture, spec: InputSpec): Float32Array | null {
+  const picture = size && readSmallPng(bytes, size)
+  return picture ? prepare(picture, spec) : null
 }
 
 function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp {

@@ -45,7 +45,7 @@ export interface Limits {
 export interface Services {
   clock: Clock
   models: ModelCatalog
-  images: Pick<ImageDecoder, 'decode'>
+  images: Pick<ImageDecoder, 'decodeAll'>
   limits: Limits
   readiness: () => Readiness
   /** Why so many inputs with that deadline would be refused now, as when it has passed; asked before work is put into them. */
