@@ -47,7 +47,7 @@ describe('requests that two servers could read differently', () => {
     ['no Host', 'GET /livez HTTP/1.1\r\n\r\n'],
     ['two Hosts', 'GET /livez HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n'],
     ['a Host that is none', 'GET /livez HTTP/1.1\r\nhost: x@y/z\r\n\r\n'],
-    ['more header lines than anybody needs', `GET /livez HTTP/1.1\r\nhost: x\r\n${'a: b\r\n'.repeat(2500)}\r\n`],
+    ['more header lines than anybody needs', head('a: b\r\n'.repeat(99).trimEnd())],
     ['HTTP/0.9', 'GET /livez\r\n\r\n'],
     ['an HTTP version that is none', 'GET /livez HTTP/9.9\r\nhost: x\r\n\r\n'],
     ['a method that is none', 'STEAL /livez HTTP/1.1\r\nhost: x\r\n\r\n'],
@@ -59,6 +59,14 @@ describe('requests that two servers could read differently', () => {
     const attacker = await open(Buffer.concat([Buffer.from(bytes, 'latin1'), GOOD_REQUEST]))
     await attacker.closed
     expect(attacker.statuses()).toEqual([400])
+    expect(await othersAreServed()).toBe(true)
+  })
+
+  it('2500 header lines are refused by Node or, where it drops some of them, by the server', async () => {
+    const { open, othersAreServed } = server
+    const attacker = await open(Buffer.concat([Buffer.from(head('a: b\r\n'.repeat(2500).trimEnd())), GOOD_REQUEST]))
+    await attacker.closed
+    expect([[400], [431]]).toContainEqual(attacker.statuses())
     expect(await othersAreServed()).toBe(true)
   })
 
