@@ -4,7 +4,6 @@ import type { ErrorCode, ServeError } from '../errors.ts'
 import type { ModelCatalog } from '../model/catalog.ts'
 import type { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import type { OpenedInfo } from '../workers/protocol.ts'
-import type { BodyMeter } from './inputs/body-budget.ts'
 
 /** What `server/` keeps for each request. */
 declare module 'fastify' {
@@ -15,8 +14,6 @@ declare module 'fastify' {
     deadline: number
     /** Set when the request failed; for the log and the metrics. */
     errorCode: ErrorCode | undefined
-    /** Set where the length of the body was not announced: whoever reads it counts. */
-    bodyMeter: BodyMeter | undefined
   }
 }
 

@@ -57,7 +57,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(pipelining)
   await app.register(strictHttp)
   await app.register(methodNotAllowed)
-  await app.register(bodyLimits, { limits })
+  await app.register(bodyLimits, { limits, clock })
   await app.register(bodyParsers, { limits })
   await app.register(accepts)
   await app.register(openapi)

@@ -49,7 +49,7 @@ describe('DecodeQueue', () => {
     void submit(['a1', 'a2', 'a3'])
     void submit(['b1'])
     for (let i = 0; i < 4; i++) await finish()
-    expect(begun).toEqual(['a1', 'b1', 'a2', 'a3'])
+    expect(begun).toEqual(['a1', 'a2', 'b1', 'a3'])
   })
 
   it('answers a request at its deadline, whatever is being decoded, and begins nothing more of it', async () => {

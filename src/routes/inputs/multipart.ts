@@ -7,12 +7,10 @@ import { assertInputCount, type RawInput } from './raw-input.ts'
 const LIMIT_CODES = new Set(['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'])
 
 /**
- * Every file part of a multipart body, whatever its field is called; fields that are no files are passed over. HTTP
- * parsing does not see a multipart body, so where its length was not announced, its bytes are counted here.
+ * Every file part of a multipart body, whatever its field is called; fields that are no files are passed over.
  */
 export async function readMultipart(request: FastifyRequest, limits: Limits): Promise<RawInput[]> {
   const inputs: RawInput[] = []
-  countBody(request)
   try {
     for await (const part of request.parts()) {
       if (part.type !== 'file') continue
@@ -26,22 +24,6 @@ export async function readMultipart(request: FastifyRequest, limits: Limits): Pr
   }
   if (inputs.length === 0) throw new ServeError('missing_input', 'the form has no file')
   return inputs
-}
-
-/** Must be followed by `parts()` in the same turn of the event loop: to listen is to let the bytes flow. */
-function countBody({ raw, bodyMeter }: FastifyRequest): void {
-  if (bodyMeter === undefined) return
-  const count = ({ length }: Buffer): void => {
-    try {
-      bodyMeter.count(length)
-    } catch (error) {
-      raw.off('data', count)
-      // Ends the parts with this error, and pauses the stream.
-      raw.emit('error', error)
-      raw.resume()
-    }
-  }
-  raw.on('data', count)
 }
 
 function multipartError(error: unknown, limits: Limits): ServeError {
