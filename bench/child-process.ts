@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 
 const running = new Set<ChildProcess>()
 
-/** However this process ends short of SIGKILL, `child` does not outlive it, nor what it started if it leads a group. */
+/** Ends `child`, and the group that it leads, when this process ends other than by SIGKILL. */
 export function killAtExit(child: ChildProcess): void {
   running.add(child)
   child.once('exit', () => running.delete(child))
@@ -15,23 +15,23 @@ process.on('exit', () => {
   }
 })
 
-/** Ends what is left of the group that `child` leads; nothing happens when it leads none. */
+/** Ends the group that `child` leads, if it leads one. */
 export function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
-    // No such group (any more).
+    // The group is gone.
   }
 }
 
-// The default action of these signals ends a process without its exit handlers.
+// By default these signals end a process without its exit handlers.
 for (const [signal, number] of [['SIGHUP', 1] as const, ['SIGINT', 2] as const, ['SIGTERM', 15] as const]) {
   process.once(signal, () => process.exit(128 + number))
 }
 
 /** Runs `module` in a process of its own on `job`, and resolves with its result once that process has ended. */
 export function runInChild<Job extends object, Result>(module: URL, job: Job): Promise<Result> {
-  // stdout is for the report alone: whatever a library in the child prints goes to stderr.
+  // stdout is for the report alone: what a library in the child prints goes to stderr.
   const child = fork(module, {
     serialization: 'advanced',
     stdio: ['ignore', 2, 2, 'ipc'],
@@ -52,7 +52,7 @@ export function runInChild<Job extends object, Result>(module: URL, job: Job): P
   })
 }
 
-/** The other side of `runInChild`. A rejection ends the process with a stack on stderr. */
+/** The child's side of `runInChild`. A rejection ends the process with a stack on stderr. */
 export function answerJob<Job, Result extends object>(work: (job: Job) => Promise<Result>): void {
   process.once('disconnect', () => process.exit(1))
   process.once('message', async (job) => {

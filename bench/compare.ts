@@ -3,7 +3,7 @@ import { type Quantity, quantities } from './quantities.ts'
 import { RESULTS_FORMAT, type Results } from './results.ts'
 import { figure, textTable } from './table.ts'
 
-/** Changes this small are none, whatever the windows say: memory has a single reading, quick runs have a single window. */
+/** Smaller changes count as none: memory has a single reading, quick runs have a single window. */
 const NOISE = 0.02
 
 export type Verdict = 'better' | 'worse' | 'same'
@@ -17,7 +17,7 @@ export interface Change {
   verdict: Verdict
 }
 
-/** What both runs measured, in the order of the first. */
+/** What both runs measured, in the order of the first run. */
 export function compare(a: Results, b: Results): Change[] {
   const measured = new Map(quantities(b).map((quantity) => [quantity.name, quantity]))
   return quantities(a).flatMap((before) => {
@@ -48,7 +48,7 @@ export function compareFiles(before: string, after: string): string {
   return [...differences(a, b), textTable([['', before, after, 'change', ''], ...rows])].join('\n')
 }
 
-/** What speaks against comparing the two at all. */
+/** Reasons not to compare the two at all. */
 function differences(a: Results, b: Results): string[] {
   const facts = ({ machine, engine, precision, timing, settings, model }: Results): Record<string, unknown> => ({
     processor: `${machine.processor}, ${machine.cores} cores`,

@@ -3,14 +3,14 @@ import { answerJob } from './child-process.ts'
 import type { DecodeJob, DecodeThroughput } from './decode.ts'
 import { makePictures } from './inputs.ts'
 
-/** More than libuv has threads, so that none of them waits for this process's loop. */
+/** More than libuv's threads, so that none of them waits for this process's loop. */
 const AT_ONCE = 8
-/** The server's SEARCH_SCALE: with `fit: ink` it looks at pictures of up to this many times the model's size. */
+/** The server's SEARCH_SCALE: with `fit: ink` it decodes pictures to at most this multiple of the model's size. */
 const SCALE = 4
 
 answerJob<DecodeJob, DecodeThroughput>(async ({ input, model, timing }) => {
   const pictures = await makePictures(input, model, AT_ONCE)
-  // The server's own settings (configureSharp in image-decoder.ts).
+  // The server's settings (configureSharp in image-decoder.ts).
   sharp.cache(false)
   sharp.concurrency(1)
   const decode = (file: Buffer): Promise<Buffer> =>

@@ -15,8 +15,8 @@ export interface DecodeThroughput {
 }
 
 /**
- * What sharp alone does with the same files, in a process of its own and with the settings that the server gives it, down
- * to the size at which the server looks for ink: no HTTP, no grey levels, no fitting, and no server running.
+ * sharp alone on the same files, in a process of its own, with the server's settings and down to the size at which the
+ * server looks for ink: no HTTP, no grey levels, no fitting, no server.
  */
 export function measureDecoding(job: DecodeJob): Promise<DecodeThroughput> {
   return runInChild(new URL('./decode-child.ts', import.meta.url), job)

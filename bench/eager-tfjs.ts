@@ -6,8 +6,8 @@ import { type TensorWeights, uploadWeights } from '../src/engines/wasm/interpret
 import type { ConvNode, Graph } from '../src/resnet/graph.ts'
 
 /**
- * The graph as people run a model on tfjs-node without a SavedModel: op by op, each fused where tfjs has a fused form,
- * on the same native library as the engine `tensorflow`. Resolves with a function that runs one batch.
+ * The graph as tfjs-node runs a model without a SavedModel: op by op, fused where tfjs can, on the same native library
+ * as the engine `tensorflow`. Resolves with a function that runs one batch.
  */
 export async function openEager(
   graph: Graph,
@@ -57,7 +57,9 @@ function run(graph: Graph, weights: TensorWeights, input: Float32Array, batchSiz
   return [value(graph.outputs.logits), value(graph.outputs.embedding)]
 }
 
-/** tfjs-node pads by `same` or not at all; under stride 2 `same` is not PyTorch's rule, so the padding is an op there. */
+/**
+ * tfjs-node pads by `same` or not at all. With stride 2, `same` differs from PyTorch's rule, so padding is an op here.
+ */
 function convolution(node: ConvNode, value: (name: string) => tf.Tensor): tf.Tensor {
   const { name, pad, stride, relu } = node
   const margin: [number, number] = [pad, pad]

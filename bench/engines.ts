@@ -1,6 +1,6 @@
 /**
- * `npm run bench:engines`: every engine that opens here, and tfjs-node op by op, on the default model with nothing around
- * it. Each runs in a process of its own, in turns, so that a machine that slows down slows all of them.
+ * `npm run bench:engines`: every engine that opens here, and tfjs-node op by op, on the default model with nothing
+ * around it. Each runs in its own process, in turns, so that a slowdown of the machine affects all of them.
  */
 import { pathToFileURL } from 'node:url'
 import type { EngineName, EngineOptions } from '../src/engines/engine.ts'

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Resident memory in bytes. Pages that both processes map, such as the node binary, count in each. */
+/** Resident memory in bytes. Pages that both processes map, such as the node binary, count in both. */
 export interface Memory {
   server: number
   /** The server's child processes, which are the engine. */
   engine: number
-  /** Of both, pages that several processes map counted once (PSS): what a container is charged for. */
+  /** Of both, with shared pages counted once (PSS): what a container is charged for. */
   proportional: number
 }
 
@@ -16,7 +16,7 @@ interface ProcessStatus {
   pss: number
 }
 
-/** Of the process and all its descendants; undefined where there is no /proc. */
+/** Of the process and all its descendants; undefined without /proc. */
 export function memoryOf(pid: number): Memory | undefined {
   const processes = readProcesses()
   const own = processes.find((candidate) => candidate.pid === pid)
@@ -53,7 +53,7 @@ function readStatus(pid: string): ProcessStatus[] {
   }
 }
 
-/** Of all processes, in MiB; NaN where it is not known. */
+/** Of all processes, in MiB; NaN if unknown. */
 export function memoryTotalMiB(memory: Memory | undefined): number {
   return memory === undefined ? Number.NaN : total(memory) / 2 ** 20
 }

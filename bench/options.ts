@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { ENGINE_NAMES, type EngineName, PRECISIONS, type Precision } from '../src/engines/engine.ts'
 
 export interface Timing {
-  /** Seconds of load before the first window; what is answered in them is not counted. */
+  /** Seconds of load before the first window; answers in them are not counted. */
   warmupS: number
   windowS: number
   windows: number
@@ -23,7 +23,7 @@ export interface Options {
   precisions: Precision[]
   /** Connections with one request in flight each. */
   clients: number[]
-  /** Open loop: shares of what the most clients got answered in the closed one. */
+  /** Open loop: shares of the closed loop's rate with the most clients. */
   loads: number[]
   jsonFile: string | undefined
 }
@@ -48,7 +48,7 @@ npm run bench -- compare <a.json> <b.json>
 
 const QUICK: Timing = { warmupS: 0.5, windowS: 1, windows: 1 }
 
-/** Throws an Error that names the option. Undefined when only the usage was asked for. */
+/** Throws an Error that names the option. Returns undefined if only the usage was asked for. */
 export function parseOptions(argv: string[]): Options | undefined {
   const { values } = parseArgs({
     args: argv,

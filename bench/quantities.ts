@@ -3,15 +3,15 @@ import { title } from './report.ts'
 import type { HttpResult, Results } from './results.ts'
 import { type Series, series } from './statistics.ts'
 
-/** One figure of a run, under a name that is the same in every run which measured it. */
+/** One figure of a run. Its name is the same in every run that measured it. */
 export interface Quantity {
   name: string
-  /** Which way is better. */
+  /** Which direction is better. */
   better: 'higher' | 'lower'
   series: Series
 }
 
-/** All that two runs can be compared by. */
+/** Everything that two runs can be compared by. */
 export function quantities(results: Results): Quantity[] {
   const { startupMs, memory, raw, closed, open, null: ceiling, decode } = results
   return [
@@ -21,7 +21,7 @@ export function quantities(results: Results): Quantity[] {
       return { name: `raw ${precision}, batch ${batchSize}, images/s`, better: 'higher', series: imagesPerS }
     }),
     ...closed.flatMap((result) => ofLoad(title(result), result)),
-    // The rate follows the closed loop's best and differs between runs; its share of it does not, nor its place.
+    // The rate follows the closed loop's best and differs between runs; its share does not.
     ...open.flatMap((result, i) => ofLoad(`open loop ${i + 1} (${result.input})`, result)),
     ...ceiling.flatMap((result) => ofLoad(`null engine, ${title(result)}`, result)),
     ...decode.map(({ input, picturesPerS }): Quantity => {

@@ -30,7 +30,7 @@ async function compile({ engine, options, entry }: RawEngineJob): Promise<Compil
   }
 }
 
-/** Whole runs only: the last one may end after `seconds`, and counts with all the time it took. */
+/** Whole runs only: the last may end after `seconds`, and its whole time counts. */
 async function runsPerSecond(run: () => Promise<unknown>, seconds: number): Promise<number> {
   const start = performance.now()
   let runs = 0

@@ -12,7 +12,7 @@ export interface RawEngineJob {
 }
 
 export interface RawThroughput {
-  /** What the engine computed in. */
+  /** The precision it used. */
   precision: Precision
   sizes: {
     batchSize: number
@@ -22,11 +22,10 @@ export interface RawThroughput {
 }
 
 /**
- * What the engine does when nothing else is asked of the machine: the most that a server around it could answer. It is
- * opened here as the server's engine process opens it, with the same thread setting, but called in a plain loop in its
- * own process: no HTTP, no batching, no messages between processes, and the server must not be running. All that the
- * server adds, its engine process included, is thereby a cost in the ratio and not hidden in the yardstick. Resolves with
- * the engine's own words when it does not compile the model in the precision asked for.
+ * The engine's rate when the machine does nothing else: the upper bound for a server around it. It is opened as in the
+ * server's engine process, with the same threads, but called in a plain loop in its own process: no HTTP, no batching,
+ * no messages, no server running. So the ratio includes everything that the server adds. Resolves with the engine's
+ * message if it does not compile the model in that precision.
  */
 export function measureRawEngine(job: RawEngineJob): Promise<RawThroughput | { refused: string }> {
   return runInChild(new URL('./raw-engine-child.ts', import.meta.url), job)

@@ -4,7 +4,7 @@ import { bestRaw, errorCount, type HttpResult, type LoadScenario, type Results }
 import type { Series } from './statistics.ts'
 import { figure, mebi, spread, textTable } from './table.ts'
 
-/** The results as text for people: tables, medians with the smallest and largest window beside them. */
+/** The results as text: tables of medians with the smallest and largest window. */
 export function report(results: Results): string {
   const { closed, open, null: ceiling } = results
   const parts = [facts(results), startup(results), memory(results), raw(results), gain(results)]
@@ -53,7 +53,7 @@ function raw({ raw, notMeasured }: Results): string {
   ])
 }
 
-/** What each other precision gains over fp32. */
+/** The gain of each other precision over fp32. */
 function gain({ raw }: Results): string {
   const rows = raw
     .filter(({ precision }) => precision !== 'fp32')
@@ -83,7 +83,7 @@ function http(head: string, results: HttpResult[]): string {
   ])
 }
 
-/** The closed loop against the raw engine in the same precision. */
+/** The closed loop compared with the raw engine in the same precision. */
 function ratios(results: Results): string {
   const best = bestRaw(results)
   if (best === undefined || results.closed.length === 0) return ''
@@ -93,7 +93,7 @@ function ratios(results: Results): string {
     ...results.closed.map((result) => [
       title(result),
       ratio(result.answersPerS, best.imagesPerS),
-      // One client has one input in flight, so batch 1 is what it can be compared with.
+      // One client has one input in flight, so it is compared with batch 1.
       ...(result.clients === 1 && single
         ? [ratio(result.answersPerS, single.imagesPerS), figure(result.p50Ms.median - 1000 / single.imagesPerS.median)]
         : []),

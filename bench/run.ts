@@ -16,11 +16,11 @@ import { series } from './statistics.ts'
 const OWN_OPTIONS = ['HOST', 'PORT', 'LOG_LEVEL', 'API_KEYS', 'ENGINE', 'MODEL_REPOSITORY']
 
 /**
- * One run. The raw engine is measured before and after the HTTP load, the server not running, and its windows are taken
- * together: a machine that grows slower or faster during the run then shows as spread instead of moving the ratio.
+ * One run. The raw engine is measured before and after the HTTP load, without the server, and its windows are pooled: a
+ * machine that changes speed during the run shows as spread and does not move the ratio.
  */
 export async function run(options: Options): Promise<Results> {
-  // In process.env, so that the configuration read here and the one that the server reads are the same.
+  // In process.env, so that this process and the server read the same configuration.
   Object.assign(process.env, { ENGINE: options.engine, MODEL_REPOSITORY: options.repository, API_KEYS: '' })
   const config = loadConfig()
   const facts = { date: new Date().toISOString(), machine: machine(), timing: options.timing }
@@ -81,7 +81,7 @@ async function measureRaw(job: Omit<RawEngineJob, 'batchSizes'>, options: Option
   return { raw, notMeasured }
 }
 
-/** The windows of each precision and batch size, whenever they were measured. */
+/** The windows of each precision and batch size, before and after the load. */
 function together(before: RawResult[], after: RawResult[]): RawResult[] {
   return before.map((result) => {
     const again = after.find((other) => other.precision === result.precision && other.batchSize === result.batchSize)
@@ -100,7 +100,7 @@ async function measureServer(model: ServedModel, options: Options) {
   })
 }
 
-/** The server around an engine that computes nothing, and sharp around no server. */
+/** The server with an engine that computes nothing, and sharp without a server. */
 async function measureCeiling(model: ServedModel, options: Options) {
   const ceiling: { null: HttpResult[]; decode: DecodeResult[] } = { null: [], decode: [] }
   if (!options.parts.includes('null')) return ceiling

@@ -11,7 +11,7 @@ export interface ServedModel {
 
 export interface ServerInfo {
   engine: { name: EngineName } & Record<string, unknown>
-  /** The one that answers requests which name none. */
+  /** The model for requests that name none. */
   model: ServedModel & { precision: Precision }
 }
 
@@ -28,16 +28,16 @@ export async function readInfo(url: string): Promise<ServerInfo> {
   return { engine: info.engine, model }
 }
 
-/** What is asked for: JSON from /classify, or raw float32 from /embed. */
+/** JSON from /classify, or raw float32 from /embed. */
 export type AnswerKind = 'json' | 'binary'
 
-/** Where each kind of answer is to be had, and how it is asked for. */
+/** Path and headers for each kind of answer. */
 export const REQUESTS: Record<AnswerKind, { path: string; headers: Record<string, string> }> = {
   json: { path: '/classify', headers: {} },
   binary: { path: '/embed', headers: { accept: 'application/octet-stream' } },
 }
 
-/** One request before the load, read in full: throws unless the answer is one result of that model. */
+/** One request before the load. Throws unless the answer is one result of that model. */
 export async function checkAnswer(
   server: string,
   answer: AnswerKind,
@@ -79,7 +79,7 @@ function isResult({ model, results }: JsonAnswer, { name, version }: ServedModel
 
 export interface BatchCount {
   batches: number
-  /** Inputs in them; inputs that were identical to another in flight are not among them. */
+  /** Inputs in them; cache hits are not. */
   inputs: number
 }
 

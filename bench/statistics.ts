@@ -1,4 +1,4 @@
-/** What several windows say of one quantity. */
+/** Statistics of one quantity over several windows. */
 export interface Series {
   median: number
   min: number
@@ -14,7 +14,7 @@ export function series(values: number[]): Series {
   return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN, values }
 }
 
-/** The smallest value that at least the share `p` of `sorted` does not exceed; NaN of nothing. */
+/** The smallest value that at least the share `p` of `sorted` does not exceed; NaN for an empty list. */
 export function percentile(sorted: number[], p: number): number {
   return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN
 }
@@ -32,9 +32,9 @@ export interface Window {
 }
 
 /**
- * Rate and latency of the answers, ascending in time, that came after `fromMs` and up to `toMs`. A batch is answered in
- * one burst, and whether the last burst falls inside the window or just behind it would move the rate by a whole batch;
- * so the time that counts runs from the last answer before the window to the last one in it.
+ * Rate and latency of the answers, ascending in time, after `fromMs` and up to `toMs`. A batch is answered in one
+ * burst, and a burst just inside or outside the window would change the rate by a whole batch. So time runs from the
+ * last answer before the window to the last one in it.
  */
 export function windowOf(answers: Answer[], fromMs: number, toMs: number): Window {
   const before = answers.findLastIndex(({ atMs }) => atMs <= fromMs)
@@ -50,8 +50,8 @@ export function windowOf(answers: Answer[], fromMs: number, toMs: number): Windo
 }
 
 /**
- * The same for an open loop: of the answers to what fell due after `fromMs` and up to `toMs`, whenever they came. Nothing
- * that was slow drops out at the window's end, and the rate falls behind the one asked for only by what was never answered.
+ * The same for an open loop: the answers to requests due after `fromMs` and up to `toMs`, whenever they came. No slow
+ * answer is lost at the window's end, and only unanswered requests lower the rate.
  */
 export function dueWindowOf(answers: Answer[], fromMs: number, toMs: number): Window {
   const counted = answers.filter(({ atMs, latencyMs }) => atMs - latencyMs > fromMs && atMs - latencyMs <= toMs)

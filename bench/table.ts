@@ -1,6 +1,6 @@
 import type { Series } from './statistics.ts'
 
-/** For a terminal: the first column to the left, the others to the right. */
+/** For a terminal: the first column aligned left, the others right. */
 export function textTable(rows: string[][]): string {
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
   return rows
@@ -9,7 +9,7 @@ export function textTable(rows: string[][]): string {
     .join('\n')
 }
 
-/** The same for Markdown; the first row is the head. */
+/** The same in Markdown; the first row is the head. */
 export function markdownTable([head = [], ...rows]: string[][]): string {
   const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
   return [head, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')

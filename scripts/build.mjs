@@ -1,5 +1,5 @@
-// Compiles src/ to dist/. With --if-stale it does so only when a source is newer than the last build, and not at all
-// where there are no sources to compile (a container ships dist/ alone), so that `npm start` is one command everywhere.
+// Compiles src/ to dist/. With --if-stale it compiles only if a source is newer than the last build. A container ships
+// dist/ without sources: there it does nothing, so `npm start` works everywhere.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

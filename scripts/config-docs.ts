@@ -1,11 +1,11 @@
-/** Prints docs/configuration.md, made from the schema that the server itself reads: `npm run docs:config`. */
+/** Prints docs/configuration.md from the schema that the server reads: `npm run docs:config`. */
 import { pathToFileURL } from 'node:url'
 import { OPTIONS } from '../src/server/config.ts'
 
 const HEADER = `# Configuration
 
 Every option is an environment variable, or a line in a file \`.env\` in the working directory (the environment wins).
-A value that cannot be used stops the start, with the option named.
+An invalid value stops the start; the message names the option.
 
 <!-- Generated from src/server/config.ts by \`npm run docs:config\`; a test keeps the two equal. -->
 

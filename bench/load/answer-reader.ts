@@ -1,15 +1,15 @@
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 /**
- * Finds the answers in a connection's bytes: their status, and where each ends. Headers other than `content-length` and
- * all of the body are passed over unread, which is what makes the generator cheap. Throws on an answer without a length.
+ * Finds the answers in a connection's bytes: their status, and where each ends. It skips the body and all headers but
+ * `content-length`, which keeps the generator cheap. Throws on an answer without a length.
  */
 export class AnswerReader {
   readonly #onAnswer: (status: number) => void
-  /** Of an answer whose head has been read: bytes of its body still to come. */
+  /** Bytes of the body still to come, once the head has been read. */
   #bodyLeft = 0
   #status = 0
-  /** The beginning of a head that was cut by the end of a chunk. */
+  /** The beginning of a head that the end of a chunk cut off. */
   #head: Buffer = Buffer.alloc(0)
 
   constructor(onAnswer: (status: number) => void) {
@@ -21,7 +21,7 @@ export class AnswerReader {
     return this.#bodyLeft > 0 || this.#head.length > 0
   }
 
-  /** `chunk` may be reused by the caller afterwards. */
+  /** The caller may reuse `chunk` afterwards. */
   push(chunk: Buffer): void {
     let bytes = chunk
     while (bytes.length > 0) {
@@ -39,7 +39,7 @@ export class AnswerReader {
     }
   }
 
-  /** Returns what follows the head; nothing while the head is incomplete. */
+  /** Returns what follows the head, or nothing while the head is incomplete. */
   #readHead(chunk: Buffer): Buffer {
     const bytes = this.#head.length > 0 ? Buffer.concat([this.#head, chunk]) : chunk
     const end = bytes.indexOf(HEAD_END)
@@ -53,7 +53,7 @@ export class AnswerReader {
       throw new Error(`an answer without a length: ${head.slice(0, 100)}`)
     }
     this.#head = bytes.subarray(0, 0)
-    // "HTTP/1.1 200 OK": the status stands at a fixed place.
+    // "HTTP/1.1 200 OK": the status has a fixed position.
     this.#status = Number(head.slice(9, 12))
     this.#bodyLeft = Number(length)
     return bytes.subarray(end + HEAD_END.length)

@@ -1,20 +1,20 @@
 import { Connection } from './connection.ts'
 
-/** Connections lost after which the load ends: without a limit, a dead server is asked again without a pause. */
+/** The load ends after so many lost connections, so that a dead server is not asked without end. */
 const MAX_LOST = 100
 
 export interface ClientsOptions {
   url: URL
-  /** What each client sends, in turn; one list per client, none empty. */
+  /** What each client sends, in turn: one list per client, none empty. */
   requests: Buffer[][]
   onAnswer: (client: number, status: number) => void
-  /** A connection was lost and has been opened again; `inFlight` when a request went with it. */
+  /** A connection was lost and reopened; `inFlight` if a request was lost with it. */
   onLost: (client: number, reason: string, inFlight: boolean) => void
-  /** Too many were lost; nothing is sent any more. */
+  /** Too many were lost; nothing more is sent. */
   onGivenUp: () => void
 }
 
-/** A number of clients with a connection and requests of their own, each with one request in flight at the most. */
+/** Clients with a connection and requests of their own, each with at most one request in flight. */
 export class Clients {
   readonly #options: ClientsOptions
   readonly #connections: Connection[]

@@ -5,11 +5,11 @@ const READ_BUFFER_BYTES = 64 * 1024
 
 export interface ConnectionEvents {
   onAnswer: (status: number) => void
-  /** The connection ended unasked, or sent what is no answer; it is not opened again. */
+  /** The connection ended unasked or sent something that is no answer. It is not reopened. */
   onLost: (reason: string) => void
 }
 
-/** One keep-alive connection on a bare socket: whole requests go in as bytes, one at a time, and statuses come out. */
+/** One keep-alive connection on a bare socket: sends whole requests as bytes, one at a time, and reports statuses. */
 export class Connection {
   readonly #socket: Socket
 
@@ -20,7 +20,7 @@ export class Connection {
       host: hostname,
       port: Number(port),
       noDelay: true,
-      // One buffer for all that is read: nothing of it is kept.
+      // One buffer for all reads: none of it is kept.
       onread: {
         buffer: Buffer.allocUnsafe(READ_BUFFER_BYTES),
         callback: (bytes, buffer) => {
@@ -45,7 +45,7 @@ export class Connection {
     this.#socket.write(request)
   }
 
-  /** No event comes after it. */
+  /** No event follows. */
   close(): void {
     this.#socket.removeAllListeners('close')
     this.#socket.destroy()

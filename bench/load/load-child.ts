@@ -45,7 +45,7 @@ answerJob<LoadJob, LoadResult>(async (job) => {
   }
 })
 
-/** The server computes identical inputs in flight once. No two clients share an input, so none are identical. */
+/** With a cache, the server computes equal inputs in flight once. No two clients share an input, so none are equal. */
 function shareOut({ url, payloads, headers, clients }: LoadJob): Buffer[][] {
   const requests = payloads.map(({ contentType, body }) =>
     requestBytes(new URL(url), { 'content-type': contentType, ...headers }, body),

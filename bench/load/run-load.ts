@@ -2,22 +2,22 @@ import type { Clock } from '../../src/batching/clock.ts'
 import type { Clients, ClientsOptions } from './clients.ts'
 import { Schedule } from './schedule.ts'
 
-/** How long after the last request answers are waited for. */
+/** How long to wait for answers after the last request. */
 const ANSWER_TIMEOUT_MS = 30_000
 
 export interface RunOptions {
   clock: Clock
   clients: number
   durationMs: number
-  /** Requests fall due at this rate; without it each client's next is due when it has its answer (a closed loop). */
+  /** Requests are due at this rate. Without it, a client's next one is due when it has its answer (a closed loop). */
   ratePerS: number | undefined
   open: (events: Pick<ClientsOptions, 'onAnswer' | 'onLost' | 'onGivenUp'>) => Pick<Clients, 'send' | 'close'>
-  /** Times on the clock (ms). A request that finds no client free is sent late, and was due all the same. */
+  /** Times on the clock (ms). A request that finds no client free is sent late; its due time stays. */
   onAnswer: (status: number, dueAt: number, sentAt: number) => void
   onError: (reason: string, count: number) => void
 }
 
-/** Sends what falls due over the clients that are free, and resolves when all of it has been answered or given up. */
+/** Sends due requests over free clients; resolves when all have been answered or given up. */
 export function runLoad(options: RunOptions): Promise<void> {
   const { clock, ratePerS, durationMs } = options
   const inFlight = new Map<number, { dueAt: number; sentAt: number }>()

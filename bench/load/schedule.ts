@@ -1,9 +1,9 @@
 import type { Clock } from '../../src/batching/clock.ts'
 
 /**
- * Requests that fall due at a fixed rate, whatever becomes of the ones before them (an open loop). `onDue` is called
- * with the time each was due, on the clock (ms): a timer that fires late brings all that fell due meanwhile, and none
- * is left out, so a latency counted from that time hides no waiting (Tene's "coordinated omission").
+ * Requests due at a fixed rate, whatever becomes of earlier ones (an open loop). `onDue` gets the time each was due, on
+ * the clock (ms). A timer that fires late delivers all that fell due meanwhile, so a latency counted from that time
+ * hides no waiting (Tene's "coordinated omission").
  */
 export class Schedule {
   readonly #clock: Clock
@@ -14,7 +14,7 @@ export class Schedule {
   #sent = 0
   #callOff: () => void = () => {}
 
-  /** The first is due at once, the last before `durationMs` is over. */
+  /** The first is due at once, the last before `durationMs` has passed. */
   constructor(clock: Clock, ratePerS: number, durationMs: number, onDue: (dueAt: number) => void) {
     this.#clock = clock
     this.#intervalMs = 1000 / ratePerS

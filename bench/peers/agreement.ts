@@ -2,9 +2,9 @@ import { cosine } from '../../src/engines/cosine.ts'
 import type { ServerProcess } from '../server-process.ts'
 import type { Peer, PeerInput, Vectors } from './peers.ts'
 
-/** Embeddings of another precision may differ by so much in direction; those of fp32 differ in the sixth digit. */
+/** Least cosine of embeddings. Other precisions differ this much in direction; fp32 differs in the sixth digit. */
 const MIN_COSINE = 0.99
-/** Logits. Between two classes that are nearer than this to each other, another precision may choose the other one. */
+/** Another precision may swap two classes whose logits are closer than this. */
 const TIE = 0.5
 
 export async function ask(server: ServerProcess, peer: Peer, input: PeerInput, bytes: Buffer): Promise<Vectors> {
@@ -21,7 +21,7 @@ export async function ask(server: ServerProcess, peer: Peer, input: PeerInput, b
   return peer.read(JSON.parse(text))
 }
 
-/** Throws unless both say the same class and about the same embedding; returns the embeddings' cosine. */
+/** Throws unless both give the same class and nearly the same embedding; returns the embeddings' cosine. */
 export function assertAgreement(peer: Peer, input: PeerInput, answer: Vectors, reference: Vectors): number {
   const similarity = cosine(answer.embedding, reference.embedding)
   const [own, expected] = [argmax(answer.logits), argmax(reference.logits)]

@@ -35,7 +35,7 @@ async function main(argv: string[]): Promise<void> {
 
   const visits: Visit[] = []
   for (let round = 0; round < rounds; round++) {
-    // Rotated, so that a machine that changes its speed during the run favours nobody.
+    // Rotated, so that a machine that changes speed favours nobody.
     for (const peer of rotated(peers, Math.round((round * peers.length) / rounds))) {
       progress(`round ${round + 1} of ${rounds}: ${peer.name}`)
       visits.push(await visit(peer, inputs, reference, CLIENTS, timing))
@@ -56,7 +56,7 @@ function rotated<T>(list: T[], by: number): T[] {
   return [...list.slice(by), ...list.slice(0, by)]
 }
 
-/** One server's visits, a round each. */
+/** One server's visits, one per round. */
 function summary(visits: Visit[]): PeerResult {
   const { peer, loads, precision } = visits[0] as Visit
   return {

@@ -6,8 +6,8 @@ import { drawing } from '../pictures.ts'
 import type { PeerInput } from './peers.ts'
 
 /**
- * `count` inputs of each kind, all different drawings: PNGs that have the model's size, ground and placing already, and
- * float32 bytes of such. Servers that do no more with a picture than decode and normalise it then see what ours sees.
+ * `count` inputs of each kind, all different drawings: PNGs that already have the model's size, ground and placing, and
+ * the same as float32 bytes. Servers that only decode and normalise a picture then see the same input as ours.
  */
 export async function makeInputs(spec: InputSpec, count: number): Promise<Record<PeerInput, Buffer[]>> {
   const drawings = await fittedDrawings(spec, 2 * count)
@@ -23,7 +23,8 @@ async function normalised(png: Buffer, { mean, std }: InputSpec): Promise<Buffer
 async function fittedDrawings(spec: InputSpec, count: number): Promise<Buffer[]> {
   const random = seededRandom(2)
   const size = { width: spec.width * 4, height: spec.height * 4 }
-  // Some do not come back the same and are left out. All are drawn first: the decoder blocks SVG in the whole process.
+  // Some do not survive the round trip and are left out. All are drawn first: the decoder blocks SVG in the whole
+  // process.
   const drawings: Buffer[] = []
   while (drawings.length < 2 * count) drawings.push(await drawing(size, random))
   const decoder = new ImageDecoder({ maxPixels: 1_000_000, maxSide: 20_000, timeoutS: 10, maxPending: 1 })
@@ -39,7 +40,7 @@ async function fittedDrawings(spec: InputSpec, count: number): Promise<Buffer[]>
   return fitted.slice(0, count)
 }
 
-/** 0..255 of what the model sees. */
+/** The model's input as 0..255. */
 function greysOf(normalised: Float32Array, { mean, std }: InputSpec): number[] {
   return Array.from(normalised, (value) => (value * std + mean) * 255)
 }

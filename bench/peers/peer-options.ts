@@ -20,7 +20,7 @@ export const USAGE = `npm run bench:peers -- [options]
   --tune              instead, each server once with each of the settings that it could be run with
   --json <file>       results as JSON (default bench/results/peers.json)`
 
-/** Throws an Error that names the option. Undefined when only the usage was asked for. */
+/** Throws an Error that names the option. Returns undefined if only the usage was asked for. */
 export function parsePeerOptions(argv: string[]): PeerOptions | undefined {
   const { values } = parseArgs({
     args: argv,

@@ -24,7 +24,7 @@ export interface PeerResult {
   /** Resident memory of all the server's processes after the load, MiB. */
   rssMiB: Series
   startupMs: Series
-  /** The least, over the inputs compared, between its embedding and that of ours in fp32. */
+  /** Smallest cosine of its embeddings and ours in fp32. */
   minCosine: number
 }
 
@@ -37,7 +37,7 @@ export interface PeerResults {
   peers: PeerResult[]
 }
 
-/** For docs/performance.md: medians of the rounds, the range of the rounds behind the throughputs. */
+/** For docs/performance.md: medians of the rounds, and the range of the throughputs. */
 export function peerReport({ date, command, machine, python, rounds, peers }: PeerResults): string {
   const clients = Math.max(...peers.flatMap(({ loads }) => loads.map((load) => load.clients)))
   const of = (peer: PeerResult, input: PeerInput, count: number): PeerLoad | undefined =>

@@ -14,14 +14,14 @@ export interface Vectors {
   embedding: number[]
 }
 
-/** What a server takes as the body of a request. */
+/** The request body that a server takes. */
 interface Encoding {
   path: string
   /** Of float32 or PNG bytes. */
   encode: (input: Buffer) => { contentType: string; body: Buffer }
 }
 
-/** Settings of a server, by environment; digits.py says what each means. */
+/** Settings of a server, by environment variable; digits.py explains each. */
 type Settings = Record<string, string>
 
 /** A server of the same weights. */
@@ -29,19 +29,19 @@ export interface Peer {
   name: string
   title: string
   command: ServerCommand
-  /** What it is run with, beside the environment of the run. */
+  /** Its settings, on top of the environment of the run. */
   env: Settings
-  /** Settings that `--tune` tries; the best of them stand in `env`. */
+  /** Settings that `--tune` tries; `env` holds the best. */
   choices: Settings[]
   requests: Record<PeerInput, Encoding>
   /** Of an answer to one input, parsed. */
   read: (answer: unknown) => Vectors
-  /** What a running server computes in. */
+  /** The precision of a running server. */
   precision: (url: string) => Promise<Precision>
 }
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
-/** Where run.sh keeps the Python environment and what is made from the weights. */
+/** The folder of run.sh's Python environment and of what is made from the weights. */
 const HOME = process.env.PEERS_HOME ?? ''
 export const PYTHON = join(HOME, 'venv', 'bin', 'python')
 
@@ -68,7 +68,7 @@ function ours(precision: 'fp32' | 'auto'): Peer {
 
 type Description = Pick<Peer, 'name' | 'title' | 'choices'> & { settings: Settings }
 
-/** A script of this folder that listens by itself. */
+/** A script in this folder that listens by itself. */
 function script(file: string, readyPath: string, { settings, ...peer }: Description): Peer {
   return {
     ...peer,
@@ -103,7 +103,7 @@ function tensorJson(input: Buffer): { contentType: string; body: Buffer } {
   return { contentType: 'application/json', body: Buffer.from(JSON.stringify({ tensors: [[rows]] })) }
 }
 
-/** Every setting with every other. */
+/** All combinations of the settings. */
 function combinations(...lists: Settings[][]): Settings[] {
   return lists.reduce<Settings[]>(
     (all, list) => all.flatMap((one) => list.map((other) => ({ ...one, ...other }))),
@@ -111,7 +111,7 @@ function combinations(...lists: Settings[][]): Settings[] {
   )
 }
 
-/** On two cores: one process that computes on both, or a process on each. */
+/** On two cores: one process that uses both, or one process on each. */
 const PROCESSES = [
   { THREADS: '2', WORKERS: '1' },
   { THREADS: '1', WORKERS: '2' },
@@ -119,7 +119,7 @@ const PROCESSES = [
 const WAITS = ['0', '3'].map((ms) => ({ WAIT_MS: ms }))
 const TORCH_MODES = ['eager', 'script', 'compile'].map((mode) => ({ TORCH_MODE: mode }))
 
-/** Each with the settings that `--tune` found to serve most on two cores. */
+/** Each with its best settings on two cores, as found by `--tune`. */
 export const PEERS: Peer[] = [
   ours('auto'),
   ours('fp32'),

@@ -4,7 +4,7 @@ import { figure, markdownTable } from '../table.ts'
 import type { Peer, PeerInput } from './peers.ts'
 import { type Inputs, type Reference, type Visit, visit } from './visit.ts'
 
-/** Each server once with each of its `choices`: which of them `peers.ts` should run it with. */
+/** Runs each server with each of its `choices`, to find the settings for `peers.ts`. */
 export async function tune(peers: Peer[], inputs: Inputs, reference: Reference, timing: Timing): Promise<string> {
   const rows: string[][] = []
   for (const peer of peers) {

@@ -14,7 +14,7 @@ const COMPARED = 16
 export type Inputs = Record<PeerInput, Buffer[]>
 export type Reference = Record<PeerInput, Vectors[]>
 
-/** One start of one server, and all that was measured of it. */
+/** One start of one server, with all its measurements. */
 export interface Visit {
   peer: Peer
   loads: { input: PeerInput; clients: number; load: LoadResult }[]
@@ -24,13 +24,13 @@ export interface Visit {
   precision: Precision
 }
 
-/** What the server answers in fp32, which every other answer is held to. */
+/** Our server's fp32 answers, the reference for all others. */
 export async function readReference(inputs: Inputs): Promise<Reference> {
   const fp32 = PEERS.find(({ name }) => name === 'resnet-serve-fp32') as Peer
   return withServer(fp32.command, { ...process.env, ...fp32.env }, (server) => askAll(server, fp32, inputs))
 }
 
-/** Starts a server, compares its answers, loads it, and stops it. Rejects when its answers are not ours. */
+/** Starts a server, compares its answers, loads it, and stops it. Rejects if its answers differ from ours. */
 export function visit(
   peer: Peer,
   inputs: Inputs,

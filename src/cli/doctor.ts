@@ -7,13 +7,13 @@ interface Options {
   engine?: EngineName
 }
 
-/** `resnet-serve doctor`: what runs on this machine, how well, and why the rest does not. */
+/** `resnet-serve doctor`: which engines run on this machine, how well, and why others do not. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('say what runs on this machine, how well, and why the rest does not; fit to paste into an issue')
-    .option('--gpu', 'fail unless the engine cuda works, on every GPU', false)
-    .option('--json', 'for machines', false)
-    .addOption(new Option('--engine <name>', 'try this one alone, and fail unless it works').choices(ENGINE_NAMES))
+    .description('report which engines run on this machine, how well, and why others do not (for issues)')
+    .option('--gpu', 'fail unless the engine cuda works on every GPU', false)
+    .option('--json', 'print JSON', false)
+    .addOption(new Option('--engine <name>', 'try only this engine, and fail unless it works').choices(ENGINE_NAMES))
     .action(async ({ gpu, json, engine }: Options) => {
       const { loadConfig } = await import('../server/config.ts')
       const { examine } = await import('./doctor/examine.ts')

@@ -11,15 +11,15 @@ interface Options {
 /** `resnet-serve install-tensorflow`: native TensorFlow for the engines `cuda` and `tensorflow` (docs/gpu.md). */
 export function installTensorflowCommand(): Command {
   return new Command('install-tensorflow')
-    .description('put native TensorFlow and its Node addon into TENSORFLOW_DIR, and try them')
+    .description('install native TensorFlow and its Node addon into TENSORFLOW_DIR, and test them')
     .option('--gpu', 'the CUDA build, with the NVIDIA libraries it needs', false)
     .addOption(
-      new Option('--from <source>', 'where libtensorflow comes from: the Python wheel, an official C tarball, a folder')
+      new Option('--from <source>', 'source of libtensorflow: the Python wheel, an official C tarball, or a folder')
         .choices(['wheel', 'tarball', 'dir'])
         .default('wheel'),
     )
     .option('--path <path>', 'the tarball, the folder with lib/ and include/, or a folder of wheels to use offline')
-    .option('--force', 'install again even if what is there works', false)
+    .option('--force', 'reinstall even if the installed one works', false)
     .action(async ({ path, ...options }: Options) => {
       const { loadConfig } = await import('../server/config.ts')
       const { installTensorflow } = await import('./tensorflow/install.ts')

@@ -6,8 +6,8 @@ import { quantize } from './quantize.ts'
 import { serve } from './serve.ts'
 
 /**
- * `resnet-serve <command>`: one file per command, each exporting its commander Command. What a command runs on is imported
- * when it runs, so that none waits for the others' libraries.
+ * `resnet-serve <command>`: one file per command exports its commander Command. A command imports its libraries when it
+ * runs, so that none waits for another's.
  */
 const program = new Command('resnet-serve')
   .description('HTTP embedding and inference server for ResNets trained in PyTorch')

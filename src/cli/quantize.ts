@@ -23,14 +23,14 @@ interface Options {
 /** `resnet-serve quantize <model-dir>`: chooses the model's int8 scales, and writes them into its model.json. */
 export function quantize(): Command {
   return new Command('quantize')
-    .description('choose the scales with which a model runs in int8 (docs/quantization.md)')
+    .description('choose the int8 scales of a model (docs/quantization.md)')
     .argument('<model-dir>', 'folder of model.json and weights.safetensors')
     .requiredOption('--calibration <dir>', 'images, or tensors (.f32, .safetensors), like those to be served')
-    .option('--evaluate <dir>', 'others to measure on, best in one folder per class; else a quarter of the first')
-    .option('--samples <n>', 'inputs used of the calibration folder', wholeNumber, 512)
-    .option('--fp32 <nodes...>', 'layers that stay in fp32 in any case, as the report names them')
-    .option('--min-cosine <x>', 'layers stay in fp32 until every embedding tried reaches this', cosine, 0.998)
-    .option('--threads <n>', 'threads that compute', wholeNumber, availableParallelism())
+    .option('--evaluate <dir>', 'inputs to measure on, best one folder per class; else a quarter of --calibration')
+    .option('--samples <n>', 'number of inputs to use from --calibration', wholeNumber, 512)
+    .option('--fp32 <nodes...>', 'layers to keep in fp32, by their names in the report')
+    .option('--min-cosine <x>', 'keep layers in fp32 until every embedding reaches this cosine to fp32', cosine, 0.998)
+    .option('--threads <n>', 'compute threads', wholeNumber, availableParallelism())
     .option('--dry-run', 'print the report and write nothing')
     .action((directory: string, options: Options) => run(directory, options))
 }
@@ -62,7 +62,7 @@ async function run(directory: string, options: Options): Promise<void> {
   if (options.dryRun) return
   const changed = withQuantization(text, result.quantization)
   readManifest(path, changed)
-  // Renamed into place: whoever reads model.json meanwhile sees the old one or the new one.
+  // A rename, so that readers see the old file or the new one.
   writeFileSync(`${path}.new`, changed)
   renameSync(`${path}.new`, path)
   process.stdout.write(`written to ${path}\n`)

@@ -4,7 +4,7 @@ import { InstallError } from './tensorflow/install-error.ts'
 interface CommandOptions {
   cwd?: string
   env?: NodeJS.ProcessEnv
-  /** Lets the command write to the terminal, for those that show their own progress; stdout is then not returned. */
+  /** Lets the command write to the terminal, to show its own progress; stdout is then not returned. */
   showOutput?: boolean
 }
 
@@ -16,7 +16,7 @@ interface CommandResult {
   stderr: string
 }
 
-/** Runs a program to its end. Rejects with an InstallError when there is no such program; never for its exit code. */
+/** Runs a program to its end. Rejects with an InstallError if there is no such program, but not for its exit code. */
 export function runCommand(command: string, args: string[], options: CommandOptions = {}): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -38,7 +38,7 @@ export function runCommand(command: string, args: string[], options: CommandOpti
   })
 }
 
-/** The last lines that say something, for an error message. */
+/** The last lines that are not blank, for an error message. */
 export function lastLines(text: string, count = 12): string {
   return text
     .split('\n')

@@ -1,33 +1,36 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../batching/clock.ts'
+import { Job } from '../batching/job.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
-import { ServeError } from '../errors.ts'
+import { ServeError, toServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
 
+type Outcome = Prediction | ServeError
+
 export interface CacheOptions {
-  /** Of answers and keys, at the most. */
+  /** Most bytes of answers and keys. */
   maxBytes: number
-  /** Inputs that may wait for an answer that somebody else asked for; one more is computed on its own. */
+  /** Inputs that may wait for another caller's computation; one more is computed on its own. */
   maxWaiting: number
   clock: Clock
-  /** Inputs that were found, or are being computed for somebody else, and inputs that have to be computed. */
+  /** Hits are inputs whose answer is known or being computed for another caller; misses must be computed. */
   onLookup?: (hits: number, misses: number) => void
 }
 
-/** What the cache costs for an entry beside its numbers: the key, and about what V8 and the cache need to hold it. */
+/** Approximate bytes of an entry besides its numbers: the key, and the overhead of V8 and the cache. */
 const ENTRY_BYTES = 512
 
-/** What an answer from the cache cost. */
+/** The cost of an answer from the cache. */
 const FREE = { queueMs: 0, computeMs: 0, batchSize: 0, cached: true }
 
-/** Answers by input, those used last; shared by all models. */
+/** The answers used last, by input; shared by all models. */
 export class PredictionCache {
   readonly options: CacheOptions
   readonly answers: LRUCache<string, Outputs>
-  /** Answers that are being computed. Never rejects; undefined where there is none to share. */
-  readonly inFlight = new Map<string, Promise<Prediction | undefined>>()
+  /** Computations under way. They never reject. */
+  readonly inFlight = new Map<string, Promise<Outcome>>()
   /** Inputs that wait for one of `inFlight`. */
   waiting = 0
   #models = 0
@@ -40,16 +43,15 @@ export class PredictionCache {
     })
   }
 
-  /** A prefix for keys: no model, nor the same one loaded again, finds another's answers. */
+  /** A prefix for a model's keys, so that no other model, nor the same one loaded again, finds its answers. */
   newPrefix(): string {
     return `${this.#models++}:`
   }
 }
 
 /**
- * The same model, its answers remembered. Equal inputs at the same time share one computation. A caller that leaves, or
- * fails, takes nobody's answer with it: whoever waited for its computation then asks on their own. Failures are neither
- * shared nor remembered.
+ * A model whose answers are remembered. Equal inputs at the same time share one computation. Failures are neither shared
+ * nor remembered: when a computation fails or its caller leaves, those who waited for it ask on their own.
  */
 export class CachedModel implements Model {
   readonly manifest: Manifest
@@ -68,98 +70,77 @@ export class CachedModel implements Model {
     this.#prefix = cache.newPrefix()
   }
 
-  async predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<(Prediction | ServeError)[]> {
+  async predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<Outcome[]> {
     const keys = inputs.map((input) => this.#keyOf(input))
     const byKey = new Map(keys.map((key, i) => [key, inputs[i] as Float32Array]))
-    const found = new Map<string, Prediction | ServeError>()
+    const found = new Map<string, Outcome>()
     const shared: string[] = []
     const own: string[] = []
     for (const key of byKey.keys()) {
       const answer = this.#cache.answers.get(key)
       if (answer) found.set(key, { ...answer, ...FREE })
-      else if (this.#mayShare(key, shared.length)) shared.push(key)
+      else if (this.#mayShare(key, shared.length, options)) shared.push(key)
       else own.push(key)
     }
     this.#cache.options.onLookup?.(inputs.length - own.length, own.length)
 
     const compute = async (wanted: string[]): Promise<void> => {
       if (wanted.length === 0) return
-      const predictions = await this.#compute(wanted, byKey, options)
-      for (const [i, key] of wanted.entries()) found.set(key, predictions[i] as Prediction | ServeError)
+      const rows = wanted.map((key) => byKey.get(key) as Float32Array)
+      const computing = this.#inner.predict(rows, options)
+      for (const [i, key] of wanted.entries()) this.#share(key, i, computing)
+      for (const [i, outcome] of (await computing).entries()) found.set(wanted[i] as string, outcome)
     }
-    const [, theirs] = await Promise.all([compute(own), this.#waitFor(shared, options)])
-    for (const [key, prediction] of theirs) found.set(key, { ...prediction, cached: true })
-    await compute(shared.filter((key) => !found.has(key)))
-    return keys.map((key) => found.get(key) as Prediction | ServeError)
+    const [theirs] = await Promise.all([this.#waitFor(shared, options), compute(own)])
+    const left: string[] = []
+    for (const [i, outcome] of theirs.entries()) {
+      if (outcome instanceof ServeError) left.push(shared[i] as string)
+      else found.set(shared[i] as string, { ...outcome, cached: true })
+    }
+    await compute(left)
+    return keys.map((key) => found.get(key) as Outcome)
   }
 
-  #mayShare(key: string, more: number): boolean {
-    return this.#cache.inFlight.has(key) && this.#cache.waiting + more < this.#cache.options.maxWaiting
+  #mayShare(key: string, more: number, { signal }: PredictOptions): boolean {
+    const { inFlight, waiting, options } = this.#cache
+    return inFlight.has(key) && !signal?.aborted && waiting + more < options.maxWaiting
   }
 
-  async #compute(keys: string[], inputs: Map<string, Float32Array>, options: PredictOptions) {
-    const computing = this.#inner.predict(
-      keys.map((key) => inputs.get(key) as Float32Array),
-      options,
-    )
-    for (const [i, key] of keys.entries()) this.#share(key, i, computing)
-    return computing
-  }
-
-  /** Lets others wait for a prediction of `computing`, and remembers it. */
-  #share(key: string, index: number, computing: ReturnType<Model['predict']>): void {
+  /** Lets others wait for an outcome of `computing`, and remembers it. */
+  #share(key: string, index: number, computing: Promise<Outcome[]>): void {
     const { answers, inFlight } = this.#cache
     if (inFlight.has(key)) return
-    const ended = (prediction: Prediction | ServeError | undefined): Prediction | undefined => {
+    const end = (outcome: Outcome): Outcome => {
       inFlight.delete(key)
-      if (prediction === undefined || prediction instanceof ServeError) return undefined
-      // Copies: what comes out of a batch holds on to the whole batch.
-      answers.set(key, { logits: prediction.logits.slice(), embedding: prediction.embedding.slice() })
-      return prediction
+      if (outcome instanceof ServeError) return outcome
+      // Copies: an output of a batch keeps the whole batch in memory.
+      answers.set(key, { logits: outcome.logits.slice(), embedding: outcome.embedding.slice() })
+      return outcome
     }
     inFlight.set(
       key,
       computing.then(
-        (predictions) => ended(predictions[index]),
-        () => ended(undefined),
+        (outcomes) => end(outcomes[index] as Outcome),
+        (error) => end(toServeError(error, 'inference_failed', 'the model failed')),
       ),
     )
   }
 
-  /** What others compute of these, as far as it comes before this caller's deadline and while it stays. */
-  async #waitFor(keys: string[], options: PredictOptions): Promise<Map<string, Prediction>> {
-    const predictions = new Map<string, Prediction>()
-    if (keys.length === 0) return predictions
+  /** The outcomes of others' computations; a ServeError also where this caller's deadline or departure comes first. */
+  async #waitFor(keys: string[], options: PredictOptions): Promise<Outcome[]> {
+    if (keys.length === 0) return []
+    const { clock } = this.#cache.options
+    const job = new Job<undefined, string, Outputs>({ ...options, key: undefined, inputs: keys, clock })
+    for (const [i, key] of keys.entries()) void this.#cache.inFlight.get(key)?.then((outcome) => job.settle(i, outcome))
     this.#cache.waiting += keys.length
-    const all = Promise.all(
-      keys.map(async (key) => {
-        const prediction = await this.#cache.inFlight.get(key)
-        if (prediction) predictions.set(key, prediction)
-      }),
-    )
-    await untilGivenUp(all, options, this.#cache.options.clock)
+    const outcomes = await job.settled
     this.#cache.waiting -= keys.length
-    return predictions
+    return outcomes
   }
 
-  /** A cryptographic hash, since whoever can make two inputs collide would be given somebody else's answer. */
+  /** A cryptographic hash: who can make inputs collide would get other callers' answers. */
   #keyOf(input: Float32Array): string {
     const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
     return this.#prefix + hash('sha256', bytes, 'base64')
   }
-}
-
-/** Resolves with `promise`, or when the deadline passes or the signal is aborted. */
-function untilGivenUp(promise: Promise<unknown>, { deadline, signal }: PredictOptions, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const callOff = deadline === undefined ? () => {} : clock.after(deadline - clock.now(), () => end())
-    const end = (): void => {
-      callOff()
-      signal?.removeEventListener('abort', end)
-      resolve()
-    }
-    signal?.addEventListener('abort', end, { once: true })
-    if (signal?.aborted) end()
-    else void promise.then(end)
-  })
 }

@@ -18,7 +18,7 @@ export class ModelCatalog {
     this.#models.set(name, versions.set(version, model))
   }
 
-  /** The model asked for; the highest version where none is named. Throws `model_not_found`. */
+  /** The model asked for, in its highest version unless one is named. Throws `model_not_found`. */
   get(name: string | undefined, version: string | undefined): Model {
     const chosen = name ?? this.defaultName ?? ''
     const versions = this.#models.get(chosen)

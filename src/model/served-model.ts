@@ -6,12 +6,12 @@ import type { EnginePool } from '../workers/pool.ts'
 import type { LoadedInfo } from '../workers/protocol.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
 
-/** One batcher serves every model of an engine; the model itself is the key, so no batch mixes two. */
+/** One batcher serves every model. The model is the key, so a batch never mixes two models. */
 export type ModelBatcher = Batcher<ServedModel, Float32Array, Outputs>
 
 type Engine = Pick<EnginePool, 'count' | 'ready' | 'offer' | 'run'>
 
-/** Batches of inputs, each computed by the engine as one array. */
+/** The engine computes each batch as one array. */
 export function createModelBatcher(engine: Engine, options: BatcherOptions<ServedModel>): ModelBatcher {
   return new Batcher(
     {
@@ -35,9 +35,9 @@ export function createModelBatcher(engine: Engine, options: BatcherOptions<Serve
   )
 }
 
-/** A model that the engine has loaded. Its inputs share batches with everybody's. */
+/** A model that the engine has loaded. Its inputs share batches with those of other requests. */
 export class ServedModel implements Model {
-  /** What the engine calls it. */
+  /** The engine's name for it. */
   readonly key: string
   readonly manifest: Manifest
   readonly precision: Precision
@@ -62,7 +62,7 @@ export class ServedModel implements Model {
   }
 }
 
-/** Arrays of one length, end to end. */
+/** The arrays, all of one length, end to end. */
 function concatenate(rows: Float32Array[]): Float32Array {
   const length = rows[0]?.length ?? 0
   const all = new Float32Array(length * rows.length)

@@ -4,23 +4,23 @@ import { Histogram } from './histogram.ts'
 import { leastErrorRange } from './ranges.ts'
 import { toActivation } from './uint8.ts'
 
-/** How the numbers of each value of the graph are distributed, by name. */
+/** The distribution of each value of the graph, by name. */
 export type Distributions = Map<string, Histogram>
 
-/** Runs one batch; answers with every value asked for at `observedValues`. */
+/** Runs one batch; returns every value of `observedValues`. */
 type Observe = (input: Float32Array, batchSize: number) => Promise<Record<string, Float32Array>>
 
-/** Nodes that can be computed in integers, and whose inputs and outputs therefore need scales. */
+/** Nodes that int8 can compute, so that their inputs and outputs need scales. */
 function isQuantizable(node: GraphNode): boolean {
   return node.op === 'conv' || node.op === 'add'
 }
 
-/** What to watch while the fp32 graph runs, beside its input. A subsampled value keeps the scale of its origin. */
+/** The values to observe in the fp32 graph, besides its input. A subsampled value keeps the scale of its source. */
 export function observedValues({ nodes }: Graph): string[] {
   return nodes.filter(isQuantizable).map(({ name }) => name)
 }
 
-/** Bytes of the values that one input leaves behind while it is watched. */
+/** Bytes of the observed values of one input. */
 export function observedBytes({ nodes }: Graph): number {
   return nodes
     .filter(isQuantizable)

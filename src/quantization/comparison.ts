@@ -3,13 +3,13 @@ import type { OnnxSession } from '../engines/onnx/sessions.ts'
 import type { Graph } from '../resnet/graph.ts'
 import type { SampleSet } from './sample-set.ts'
 
-/** What one precision answers to a set of samples. */
+/** The answers of one precision to a set of samples. */
 export interface Answers {
   /** One row per sample. */
   embeddings: Float32Array[]
-  /** Number of the highest logit, per sample. */
+  /** Index of the highest logit, per sample. */
   classes: number[]
-  /** The label that each sample has, where it has one. */
+  /** The label of each sample, if it has one. */
   labels: (string | undefined)[]
 }
 
@@ -34,7 +34,7 @@ export async function answersOf(
   return answers
 }
 
-/** How far int8 answers as fp32 does. */
+/** How well int8 agrees with fp32. */
 export interface Comparison {
   samples: number
   /** Of the embeddings. */
@@ -42,7 +42,7 @@ export interface Comparison {
   cosine_min: number
   /** Share of the samples to which both give the same class. */
   agreement: number
-  /** Share of the labelled samples that each gets right; absent where no label is one of the model's. */
+  /** Share of the labelled samples that each classifies correctly; absent if no label is one of the model's. */
   accuracy?: { samples: number; fp32: number; int8: number }
 }
 
@@ -74,7 +74,7 @@ function argmax(values: Float32Array): number {
   return best
 }
 
-/** To six digits after the point: these are for people, and lie in model.json. */
+/** To six decimals, for people who read model.json. */
 function rounded(value: number): number {
   return Number(value.toFixed(6))
 }

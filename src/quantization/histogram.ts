@@ -2,11 +2,11 @@
 const BINS = 8192
 
 /**
- * Counts of real numbers, and their exact extremes. The reach grows by doubling, which merges pairs of bins, so one pass
- * over the data is enough and the order of the numbers does not matter much.
+ * Counts of real numbers, and their exact extremes. The reach grows by doubling, which merges pairs of bins: one pass
+ * over the data is enough, and the order of the numbers hardly matters.
  */
 export class Histogram {
-  /** `[BINS]`; bin i holds the numbers from `lowerEdge(i)` up to, but without, `lowerEdge(i + 1)`. */
+  /** `[BINS]`; bin i counts the numbers in [`lowerEdge(i)`, `lowerEdge(i + 1)`). */
   readonly counts = new Float64Array(BINS)
   min = 0
   max = 0
@@ -45,7 +45,7 @@ export class Histogram {
   #grow(magnitude: number): void {
     if (magnitude === 0) return
     if (this.#reach === 0) {
-      // All that was counted so far is zero, and lies in the bin that begins there.
+      // Everything counted so far is zero, and its bin begins at zero.
       this.#reach = magnitude
       return
     }

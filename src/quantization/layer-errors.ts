@@ -2,8 +2,8 @@ import type { OnnxSession } from '../engines/onnx/sessions.ts'
 import type { SampleSet } from './sample-set.ts'
 
 /**
- * How far each value is from fp32 after everything before it was computed in int8 too: the length of the difference over
- * the length of the value, over all samples. Both sessions answer with `names`.
+ * The relative error of each value when everything before it is in int8 too: |int8 - fp32| / |fp32|, L2 norms over all
+ * samples. Both sessions must return `names`.
  */
 export async function layerErrors(
   fp32: OnnxSession,

@@ -4,8 +4,8 @@ const KEY = 'quantization'
 const INDENT = '  '
 
 /**
- * The text of a model.json with its `quantization` replaced, or added at the end; every other character stays as its
- * author wrote it. `text` must be a JSON object.
+ * The text of a model.json with its `quantization` replaced, or added at the end. All other text stays as it is. `text`
+ * must be a JSON object.
  */
 export function withQuantization(text: string, quantization: Quantization): string {
   const value = format(quantization)
@@ -34,7 +34,7 @@ function indented(lines: string[], depth: number): string {
   return lines.map((line) => INDENT.repeat(depth) + line).join(',\n')
 }
 
-/** Where the value of a key of the outermost object begins and ends. */
+/** The position of the value of a key of the outermost object. */
 function topLevelValue(text: string, key: string): { from: number; to: number } | undefined {
   let depth = 0
   let from: number | undefined

@@ -7,11 +7,11 @@ import { layerErrors } from './layer-errors.ts'
 import type { SampleSet } from './sample-set.ts'
 import { sensitiveNodes } from './sensitive-nodes.ts'
 
-/** What a batch of watched values may take, in bytes. */
+/** Most bytes of observed values in a batch. */
 const WATCHED_BYTES = 64 * 2 ** 20
 const MAX_BATCH = 32
 
-/** Samples on which nodes are tried in fp32, and on which errors are taken layer by layer. */
+/** Samples for the search of nodes to keep in fp32, and for the errors of each layer. */
 const SEARCH_SAMPLES = 64
 const LAYER_SAMPLES = 16
 
@@ -20,11 +20,11 @@ export interface QuantizeOptions {
   /** The model's class names, in the order of its logits. */
   labels: string[]
   calibration: SampleSet
-  /** Not among those of the calibration. */
+  /** Other samples than those of the calibration. */
   evaluation: SampleSet
-  /** Nodes that stay in fp32 in any case. */
+  /** Nodes to keep in fp32 in any case. */
   fp32: string[]
-  /** More nodes go back to fp32 until the least cosine is this. */
+  /** More nodes stay in fp32 until the smallest cosine reaches this. */
   minCosine: number
   threads: number
   onProgress: (stage: string, done: number, total: number) => void
@@ -42,7 +42,9 @@ export interface Quantized {
   layers: Record<string, number>
 }
 
-/** Chooses the scales of a model by running it in fp32, and measures what they cost. The same samples give the same scales. */
+/**
+ * Chooses a model's scales by running it in fp32, and measures what they cost. The same samples give the same scales.
+ */
 export async function quantizeModel(options: QuantizeOptions): Promise<Quantized> {
   const { graph, evaluation, threads, onProgress } = options
   const batchSize = Math.max(1, Math.min(MAX_BATCH, Math.floor(WATCHED_BYTES / observedBytes(graph))))

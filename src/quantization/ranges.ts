@@ -1,16 +1,16 @@
 import type { Histogram } from './histogram.ts'
 import { clamp, type Range, toActivation } from './uint8.ts'
 
-/** Fractions of the extremes that are tried. */
+/** Fractions of each extreme to try. */
 const FRACTIONS = Array.from({ length: 46 }, (_, i) => (10 + 2 * i) / 100)
 
 /**
- * The range in which eight bits change the numbers least, by the mean square of what rounding and cutting off do to them.
- * Beginning with everything that was seen, each end in turn goes where the error is least.
+ * The range with the least mean squared error of rounding and clipping to eight bits. Starting from the full range,
+ * each end in turn moves to where the error is least.
  */
 export function leastErrorRange(histogram: Histogram): Range {
   const { min, max } = histogram
-  /** The last of equals, which is the widest. */
+  /** Of equals the last, which is the widest. */
   const best = (candidates: Range[]): Range => {
     const errors = candidates.map((candidate) => squaredError(histogram, candidate))
     return candidates[errors.lastIndexOf(Math.min(...errors))] as Range
@@ -24,7 +24,7 @@ export function leastErrorRange(histogram: Histogram): Range {
   return range
 }
 
-/** Sum of the squares of what rounding to the range's steps and cutting off at its ends change. */
+/** Sum of the squared errors of rounding and clipping to the range. */
 function squaredError(histogram: Histogram, range: Range): number {
   const { counts, binWidth } = histogram
   const { scale, zero_point } = toActivation(range)

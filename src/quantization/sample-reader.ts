@@ -5,13 +5,13 @@ import { countBinaryTensors, readBinaryTensor } from '../preprocessing/tensor.ts
 import type { InputSpec } from '../repository/manifest.ts'
 import { readSafetensors } from '../repository/safetensors.ts'
 
-/** libvips' own limit: files given by hand are not a client's. */
+/** libvips' own limit: these files come from the user, not from clients. */
 const MAX_PIXELS = 268_402_689
 const DECODE_TIMEOUT_S = 60
 
 /**
- * Reads inputs from files: images as the server reads them, `.f32` as raw little-endian float32, `.safetensors` by its
- * tensor `input` of `[N, 1, height, width]`. Every error names the file.
+ * Reads inputs from files: images as the server reads them, `.f32` as little-endian float32, `.safetensors` by the
+ * tensor `input` of shape `[N, 1, height, width]`. Every error names the file.
  */
 export class SampleReader {
   readonly #spec: InputSpec
@@ -22,7 +22,7 @@ export class SampleReader {
     timeoutS: DECODE_TIMEOUT_S,
     maxPending: Number.POSITIVE_INFINITY,
   })
-  /** The tensors read last: their neighbours are asked for next. */
+  /** The file of tensors read last: the next read is usually from the same file. */
   #last: { path: string; tensors: Float32Array } | undefined
 
   constructor(spec: InputSpec) {
@@ -30,7 +30,7 @@ export class SampleReader {
     this.#pixels = spec.height * spec.width
   }
 
-  /** Inputs in a file. An image counts as one before it is looked into. */
+  /** Number of inputs in a file. An image counts as one, unread. */
   count(path: string): number {
     return holdsTensors(path) ? this.#tensors(path).length / this.#pixels : 1
   }

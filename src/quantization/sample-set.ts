@@ -8,7 +8,7 @@ interface Sample {
   path: string
   /** Position in its file. */
   index: number
-  /** The folder right below the root that it lies in, which is its class. */
+  /** Its class: the top-level folder that it lies in. */
   label: string | undefined
 }
 
@@ -20,8 +20,8 @@ interface SampleBatch {
 }
 
 /**
- * The inputs found in a folder and below it, in the order of their paths. Files are read again on each pass, so that any
- * number of them fits into memory.
+ * The inputs in a folder and its subfolders, in the order of their paths. Each pass reads the files again, so their
+ * number is not limited by memory.
  */
 export class SampleSet {
   readonly #samples: Sample[]
@@ -34,7 +34,7 @@ export class SampleSet {
     this.#pixels = pixels
   }
 
-  /** Throws a plain Error that names the file that cannot be read, or the folder that holds nothing. */
+  /** Throws a plain Error that names the unreadable file or the empty folder. */
   static open(directory: string, spec: InputSpec): SampleSet {
     if (!existsSync(directory)) throw new Error(`${directory} does not exist`)
     const reader = new SampleReader(spec)
@@ -59,7 +59,7 @@ export class SampleSet {
     )
   }
 
-  /** Every fourth is held out, the rest is kept. A single one is both. */
+  /** Holds out every fourth sample. A single sample is in both sets. */
   split(): { kept: SampleSet; heldOut: SampleSet } {
     if (this.size === 1) return { kept: this, heldOut: this }
     const isHeldOut = (i: number): boolean => i % 4 === 1

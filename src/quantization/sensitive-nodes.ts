@@ -1,12 +1,12 @@
 import type { Quantization } from '../repository/quantization.ts'
 
-/** The least cosine that a quantization reaches on the samples of the search. */
+/** The smallest cosine that a quantization reaches on the search samples. */
 type Measure = (quantization: Quantization) => Promise<number>
 
 /**
- * The nodes to keep in fp32, beside those that `quantization` keeps there, so that `measure` reaches `target`: none where it does already. Otherwise they are ordered by
- * what each costs when it alone is in int8, since that is not hidden by the noise of the others, and as few of the worst
- * are taken as are enough.
+ * The nodes to keep in fp32, besides those of `quantization`, so that `measure` reaches `target`: none if it does
+ * already. Nodes are ordered by what each costs when it alone is in int8, where the noise of others does not hide it.
+ * The fewest of the worst that reach the target are kept.
  */
 export async function sensitiveNodes(
   nodes: string[],
@@ -24,7 +24,7 @@ export async function sensitiveNodes(
     onProgress(alone.length, nodes.length)
   }
   const worstFirst = alone.sort((a, b) => a.reached - b.reached).map(({ name }) => name)
-  // All of them are enough, for that is fp32 itself; the fewest are found by halving.
+  // All of them are enough: that is fp32 itself. Bisection finds the fewest.
   let [tooFew, enough] = [0, nodes.length]
   while (enough - tooFew > 1) {
     const middle = (tooFew + enough) >> 1

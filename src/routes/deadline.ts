@@ -5,8 +5,8 @@ import { ServeError } from '../errors.ts'
 const GRPC_UNITS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
 
 /**
- * Milliseconds a request may take: the shortest of the three headers that clients and proxies send, and never more than
- * the server's own limit. Throws `invalid_parameter` for one that cannot be read.
+ * Milliseconds a request may take: the least of the server's limit and the three headers that clients and proxies send.
+ * Throws `invalid_parameter` on an unreadable header.
  */
 export function requestTimeoutMs(headers: IncomingHttpHeaders, limitMs: number): number {
   return Math.min(

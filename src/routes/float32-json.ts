@@ -1,19 +1,19 @@
-/** Powers of ten that are exact doubles and that places below can reach. */
+/** The powers of ten that `places` below can reach; all are exact doubles. */
 const POWERS = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
-/** Magnitudes from here on are printed by digits of our own; the rest, rare in model outputs, by JavaScript. */
+/** Magnitudes in this range are printed digit by digit; others, rare in model outputs, by JavaScript. */
 const [SMALLEST, LARGEST] = [1e-6, 1e6]
-/** Longest form: sign, "0.", five zeros and nine digits, or what JavaScript prints of a double; with its comma. */
+/** Most bytes per number: sign, "0.", five zeros and nine digits, or a double as JavaScript prints it, and a comma. */
 const MAX_LENGTH = 32
 
 const [ZERO, MINUS, POINT, COMMA, OPEN, CLOSE] = Buffer.from('0-.,[]')
 
-/** Used again by every call, which is over before the next one begins. */
+/** Shared by all calls: each ends before the next begins. */
 let buffer = Buffer.allocUnsafe(64 * 1024)
 
 /**
- * The JSON array of a vector, each value as the shortest decimal that reads back as the same float32: the same text as
- * `JSON.stringify` of `shortestFloat32` of each, at a sixth of the time, since no double is printed. NaN and infinities
- * become null, as JSON has it. Values are scaled to integers of 6 to 9 digits, and their digits written as bytes.
+ * The JSON array of a vector, each value as the shortest decimal that reads back as the same float32. The text equals
+ * `JSON.stringify` of each value's `shortestFloat32`, in a sixth of the time, since no double is printed. NaN and
+ * infinities become null, as in JSON. Each value is scaled to an integer of 6 to 9 digits, which are written as bytes.
  */
 export function float32ArrayToJson(vector: Float32Array): string {
   const needed = 2 + vector.length * MAX_LENGTH
@@ -28,7 +28,7 @@ export function float32ArrayToJson(vector: Float32Array): string {
   return buffer.toString('latin1', 0, at)
 }
 
-/** Writes `x` from `at` on, and returns where it ends. */
+/** Writes `x` at `at`; returns the end. */
 function write(x: number, at: number): number {
   const magnitude = x < 0 ? -x : x
   if (!(magnitude >= SMALLEST && magnitude < LARGEST)) return writeText(x, at)
@@ -39,7 +39,7 @@ function write(x: number, at: number): number {
     const power = POWERS[places] as number
     let integer = Math.round(magnitude * power)
     if (Math.fround(integer / power) !== magnitude) continue
-    // Fewer than six digits may do.
+    // Fewer than six digits may be enough.
     while (places > 0 && integer % 10 === 0) {
       integer /= 10
       places--
@@ -88,16 +88,15 @@ function writeText(x: number, at: number): number {
 }
 
 /**
- * The double that prints like a float32 should: `JSON.stringify(shortestFloat32(x))` is the shortest decimal that reads
- * back as the float32 x, as printing 0.1f does ("0.1", not "0.10000000149011612").
+ * The double whose JSON is the shortest decimal that reads back as the float32 x: "0.1", not "0.10000000149011612".
  *
  * x is scaled to an integer of 6 to 9 digits and rounded; the first that reads back as x wins. Nine digits always do
- * (IEEE 754: float32 has 9 significant digits at most), and a decimal of that few digits survives the way through a
- * double, whose own shortest printing is then that decimal. About 40 ns a number.
+ * (IEEE 754: a float32 has at most 9 significant digits), and a double prints so short a decimal unchanged. About 40 ns
+ * a number.
  */
 export function shortestFloat32(x: number): number {
   if (x === 0 || !Number.isFinite(x)) return x
-  // Math.round takes halves upwards: the two signs must not come out different.
+  // Math.round rounds halves up; both signs must round alike.
   if (x < 0) return -shortestFloat32(-x)
   const exponent = Math.floor(Math.log10(x))
   if (exponent < -13 || exponent > 13) return bySearch(x)
@@ -113,7 +112,7 @@ function scaledDown(x: number, unit: number): number {
   return Math.round(x / unit) * unit
 }
 
-/** Far from 1 the powers of ten are no longer exact doubles; printing and reading is slower and always right. */
+/** Far from 1, powers of ten are not exact doubles. Printing and parsing is slower but always right. */
 function bySearch(x: number): number {
   for (let digits = 1; digits < 9; digits++) {
     const candidate = Number(x.toPrecision(digits))

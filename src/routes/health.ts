@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ServeError } from '../errors.ts'
-import { ProblemSchema } from './problem-schema.ts'
+import { problem } from './problem-schema.ts'
 import type { Readiness, Services } from './services.ts'
 
 const REASONS: Record<Exclude<Readiness, 'ready'>, string> = {
@@ -12,21 +12,16 @@ const REASONS: Record<Exclude<Readiness, 'ready'>, string> = {
 
 const Status = Type.Object({ status: Type.String() })
 
-/** `GET /livez`: this process answers. `GET /readyz`: send requests here. A balancer asks the second, a restarter the first. */
+/** `GET /livez`: the process is alive (for whoever restarts it). `GET /readyz`: it takes requests (for balancers). */
 export function health(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.get(
-      '/livez',
-      { schema: { summary: 'Is the process alive', tags: ['health'], response: { 200: Status } } },
-      () => ({
-        status: 'alive',
-      }),
-    )
+    const alive = { summary: 'Is the process alive', tags: ['health'], response: { 200: Status } }
+    app.get('/livez', { schema: alive }, () => ({ status: 'alive' }))
 
     const schema = {
       summary: 'Can requests be sent here',
       tags: ['health'],
-      response: { 200: Status, 503: { content: { 'application/problem+json': { schema: ProblemSchema } } } },
+      response: { 200: Status, 503: problem('Requests must go elsewhere.') },
     }
     app.get('/readyz', { schema }, async () => {
       const readiness = services.readiness()

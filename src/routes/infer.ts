@@ -7,6 +7,7 @@ import type { InputSpec } from '../repository/manifest.ts'
 import { clientSignal } from './client-signal.ts'
 import type { RawInput } from './inputs/raw-input.ts'
 import { readInputs } from './inputs/read-inputs.ts'
+import type { Query } from './query.ts'
 import type { Services, StageTimings } from './services.ts'
 
 export interface Inference {
@@ -20,28 +21,21 @@ export interface Inference {
   cached: boolean
 }
 
-export interface InferOptions {
-  model: string | undefined
-  version: string | undefined
-  /** Leave a failed input's error in its place, instead of failing the request. */
-  partial: boolean
-}
-
-/** Failures that are not one input's own: with these the request fails, whether or not it asked for partial results. */
+/** Codes that fail the whole request, even with `partial`. */
 const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled', 'internal'])
 
 /**
- * What every inference protocol does: read the inputs, decode them, ask the model, keep the order. Nothing is decoded that
- * would be refused by then; after that the model keeps the deadline.
+ * Reads the inputs, decodes them and asks the model; predictions keep the order of the inputs. What the queue would
+ * refuse is refused before it is decoded. From then on the model enforces the deadline.
  */
 export async function infer(
   request: FastifyRequest,
   reply: FastifyReply,
   services: Services,
-  options: InferOptions,
+  query: Pick<Query, 'model' | 'version' | 'partial'>,
 ): Promise<Inference> {
   const { clock, limits } = services
-  const model = services.models.get(options.model, options.version)
+  const model = services.models.get(query.model, query.version)
   const { deadline } = request
   const raw = await readInputs(request, model.manifest.input, limits)
   const refused = services.refusal(raw.length, deadline)
@@ -56,7 +50,7 @@ export async function infer(
     if (input instanceof Float32Array) decoded.push({ index, input })
     else predictions[index] = itemFailure(input)
   }
-  if (!options.partial) throwFirstError(predictions)
+  if (!query.partial) throwFirstError(predictions)
 
   if (decoded.length > 0) {
     const answers = await model.predict(
@@ -67,7 +61,7 @@ export async function infer(
       const answer = answers[i] as Prediction | ServeError
       predictions[index] = answer instanceof ServeError ? itemFailure(answer) : answer
     }
-    if (!options.partial) throwFirstError(predictions)
+    if (!query.partial) throwFirstError(predictions)
   }
 
   const succeeded = predictions.filter((prediction): prediction is Prediction => !(prediction instanceof ServeError))

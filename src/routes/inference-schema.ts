@@ -1,10 +1,10 @@
 import { type TSchema, Type } from 'typebox'
 import { JsonBodySchema } from './inputs/json.ts'
 import { IMAGE_TYPES } from './inputs/read-inputs.ts'
-import { ProblemSchema } from './problem-schema.ts'
+import { problem } from './problem-schema.ts'
 import { QuerySchema } from './query.ts'
 
-/** Schemas without a type accept what a content type parser made of the body; they are there for the documentation. */
+/** For the documentation: a schema without a type accepts whatever the body parser returns. */
 const binary = (description: string): { schema: TSchema } => ({ schema: Type.Unsafe<unknown>({ description }) })
 
 const FormSchema = Type.Unsafe<unknown>({
@@ -32,7 +32,7 @@ const Answer = Type.Object({
   ),
 })
 
-/** What /classify and /embed have in common: four forms of input, one query, one table of failures. */
+/** What /classify and /embed share: four forms of input, one query, the same failures. */
 export function inferenceSchema(operationId: string, summary: string, extraAnswers: string[] = []) {
   const images = IMAGE_TYPES.map((type) => [type, binary('One image.')] as const)
   const answers = extraAnswers.map((type) => [type, binary('Raw float32, little-endian, one row per input.')] as const)
@@ -55,14 +55,8 @@ export function inferenceSchema(operationId: string, summary: string, extraAnswe
         description: 'Results in the order of the inputs.',
         content: { 'application/json': { schema: Answer }, ...Object.fromEntries(answers) },
       },
-      '4xx': {
-        description: 'The request is wrong.',
-        content: { 'application/problem+json': { schema: ProblemSchema } },
-      },
-      '5xx': {
-        description: 'The server cannot answer now.',
-        content: { 'application/problem+json': { schema: ProblemSchema } },
-      },
+      '4xx': problem('The request is wrong.'),
+      '5xx': problem('The server cannot answer now.'),
     } as Record<string, unknown>,
   }
 }

@@ -4,9 +4,13 @@ import { Type } from 'typebox'
 import type { Model } from '../model/model.ts'
 import type { Services } from './services.ts'
 
-const { name, version } = createRequire(import.meta.url)('../../package.json') as { name: string; version: string }
+/** From package.json. */
+export const { name, version } = createRequire(import.meta.url)('../../package.json') as Record<
+  'name' | 'version',
+  string
+>
 
-/** `GET /info`: what is served, by which engine, why not by a better one, and within which limits. */
+/** `GET /info`: the models, the engine and why better ones were passed over, and the limits. */
 export function info(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
     const schema = {
@@ -35,7 +39,7 @@ export function info(services: Services): FastifyPluginAsyncTypebox {
   }
 }
 
-/** For readers of the API's description: what is listed here can be asked there. */
+/** An OpenAPI link: a model that is listed here can be asked there. */
 function useOf(operationId: string): object {
   return { operationId, parameters: { model: '$response.body#/default_model' } }
 }

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { ERROR_CODES } from '../errors.ts'
 
-/** Every error answer: RFC 9457 problem details with a stable code. */
-export const ProblemSchema = Type.Object({
+/** RFC 9457 problem details with a stable code. */
+const ProblemSchema = Type.Object({
   type: Type.String({ description: 'about:blank: the code says it all.' }),
   title: Type.String(),
   status: Type.Integer(),
@@ -11,3 +11,8 @@ export const ProblemSchema = Type.Object({
   request_id: Type.String(),
   index: Type.Optional(Type.Integer({ description: 'Position of the offending input, from 0.' })),
 })
+
+/** The schema of every error answer. */
+export function problem(description: string): object {
+  return { description, content: { 'application/problem+json': { schema: ProblemSchema } } }
+}

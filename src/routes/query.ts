@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 
 const flag = (description: string) => Type.Optional(Type.Enum(['true', 'false'], { description }))
 
-/** Query of /classify and /embed. Values are strings, and one that is not listed here is refused, never guessed at. */
+/** Query of /classify and /embed. Values are strings; unknown values are refused. */
 export const QuerySchema = Type.Object(
   {
     model: Type.Optional(Type.String({ description: 'Model name; without it, the default model.' })),

@@ -13,7 +13,7 @@ interface ItemError {
   error: { code: string; detail: string }
 }
 
-/** The parts of one input's result that both routes share, as `include` asks. */
+/** The parts of one input's result that both routes share, as selected by `include`. */
 export interface Vectors {
   top?: ScoredClass[]
   /** The serializer prints float32 (`server/serialize-json.ts`). */
@@ -32,7 +32,7 @@ export function vectors(prediction: Prediction, model: Model, query: Query): Vec
   return parts
 }
 
-/** The embedding as asked for: scaled to length 1 with `normalize` (a zero vector stays zero). */
+/** The embedding, scaled to length 1 with `normalize` (a zero vector stays zero). */
 export function embeddingOf({ embedding }: Prediction, query: Query): Float32Array {
   if (!query.normalize) return embedding
   const length = Math.hypot(...embedding)
@@ -44,7 +44,7 @@ export function bytesOf(vector: Float32Array): Buffer {
   return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
 }
 
-/** The `k` likeliest classes, likeliest first; of equals the lower class first. */
+/** The `k` most probable classes in descending order; of equals the lower class first. */
 export function topClasses(logits: Float32Array, labels: string[], k: number): ScoredClass[] {
   const probabilities = softmax(logits)
   const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
@@ -55,7 +55,7 @@ export function topClasses(logits: Float32Array, labels: string[], k: number): S
   }))
 }
 
-/** In float64, with the maximum taken out first, so that no logit overflows. */
+/** In float64, the maximum subtracted first so that no logit overflows. */
 function softmax(logits: Float32Array): Float64Array {
   const maximum = logits.reduce((max, logit) => Math.max(max, logit), Number.NEGATIVE_INFINITY)
   const powers = Float64Array.from(logits, (logit) => Math.exp(logit - maximum))
@@ -63,7 +63,7 @@ function softmax(logits: Float32Array): Float64Array {
   return powers.map((power) => power / sum)
 }
 
-/** `results` for any route: each prediction by `make`, each failed input as its error. */
+/** `results` of an answer: `make` of each prediction, and the error of each failed input. */
 export function results<T>(
   predictions: (Prediction | ServeError)[],
   make: (prediction: Prediction) => T,

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Inference } from './infer.ts'
 import type { Services } from './services.ts'
 
-/** Where the request's time went, in milliseconds, and the size of the batch it travelled in, or that it needed none (W3C Server Timing). */
+/** Sets Server-Timing (W3C): the milliseconds of each stage, and the batch size or a cache hit. */
 export function setServerTiming(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -17,7 +17,7 @@ declare module 'fastify' {
   }
 }
 
-/** Why requests are not, or soon no longer, served. */
+/** Whether requests are served, and why not. */
 export type Readiness = 'ready' | 'starting' | 'draining' | 'engine_unavailable'
 
 /** Milliseconds a request spent in each stage; with several inputs, the longest of each. */
@@ -38,18 +38,18 @@ export interface Limits {
   requestTimeoutMs: number
 }
 
-/** What routes work with: the whole application seen from a handler. `server/` makes it, tests fake it. */
+/** What routes use of the application. `server/` creates it; tests fake it. */
 export interface Services {
   clock: Clock
   models: ModelCatalog
   images: Pick<ImageDecoder, 'decodeAll'>
   limits: Limits
   readiness: () => Readiness
-  /** Why so many inputs with that deadline would be refused now, as when it has passed; asked before work is put into them. */
+  /** Why this many inputs with that deadline would be refused now; asked before work is spent on them. */
   refusal: (inputs: number, deadline: number) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined
-  /** As they were at the start; empty where there is none, or no driver to ask. */
+  /** Read at the start; empty without GPUs or without their driver. */
   gpus: () => readonly GpuFacts[]
   observeStages: (timings: StageTimings) => void
   /** The metrics in the Prometheus text format. */

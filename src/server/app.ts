@@ -74,7 +74,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app
 }
 
-/** Keys are compared in constant time by the plugin; ours is only the wording of the refusal. */
+/** The plugin compares keys in constant time; we only word the refusal. */
 async function requireApiKey(app: FastifyInstance, apiKeys: string[]): Promise<void> {
   await app.register(bearerAuth, { keys: new Set(apiKeys), addHook: false })
   app.addHook('onRequest', (request, reply, done) => {

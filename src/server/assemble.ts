@@ -6,7 +6,7 @@ import { listGpuDevices } from '../engines/gpu.ts'
 import { CachedModel, PredictionCache } from '../model/cached-model.ts'
 import { ModelCatalog } from '../model/catalog.ts'
 import type { Model } from '../model/model.ts'
-import { createModelBatcher, type ModelBatcher } from '../model/served-model.ts'
+import { createModelBatcher } from '../model/served-model.ts'
 import { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import { EnginePool } from '../workers/pool.ts'
 import { engineEnvironment } from '../workers/process.ts'
@@ -14,19 +14,7 @@ import { type Config, childEnvironment } from './config.ts'
 import { Metrics } from './metrics.ts'
 import { Pressure, watchPressure } from './pressure.ts'
 
-/** What the server consists of beside HTTP. */
-export interface Parts {
-  engine: EnginePool
-  batcher: ModelBatcher
-  models: ModelCatalog
-  images: ImageDecoder
-  pressure: Pressure
-  metrics: Metrics
-  /** Puts the cache in front of a model, where there is one. */
-  cached: (model: Model) => Model
-}
-
-/** What the engine is opened with, here and by the commands that open one themselves. */
+/** The engine's options, for the server and for commands that open an engine. */
 export function engineOptions(config: Config): EngineOptions {
   return {
     threads: config.ENGINE_THREADS,
@@ -37,15 +25,15 @@ export function engineOptions(config: Config): EngineOptions {
 }
 
 /**
- * Makes the parts and connects them; nothing runs yet. `onFatal` tells of an engine that has been restarted too often.
- * `engineEntry` is the engine process's module: the bench and the tests put doubles there.
+ * Creates and connects the parts of the server other than HTTP; nothing runs yet. `onFatal` is called when the engine
+ * has been restarted too often. `engineEntry` replaces the engine process's module in the bench and in tests.
  */
 export function assemble(
   config: Config,
   logger: FastifyBaseLogger,
   onFatal: (reason: string) => void,
   engineEntry?: URL,
-): Parts {
+) {
   const clock = systemClock
   const metrics = new Metrics()
   const engine = new EnginePool({
@@ -71,12 +59,7 @@ export function assemble(
     onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
   })
   engine.onOfferChange = () => batcher.wake()
-  metrics.watch({
-    queueDepth: () => batcher.queueDepth,
-    engineRestarts: () => engine.restarts,
-    engineReady: () => engine.state === 'ready',
-    engineVitals: () => engine.vitals,
-  })
+  metrics.watch(batcher, engine)
   const images = new ImageDecoder({
     maxPixels: config.MAX_IMAGE_PIXELS,
     maxSide: config.MAX_IMAGE_SIDE,
@@ -99,7 +82,8 @@ export function assemble(
   }
 }
 
-function createCache({ CACHE_MB, MAX_QUEUE_SIZE }: Config, metrics: Metrics): Parts['cached'] {
+/** What puts the cache in front of a model, if there is one. */
+function createCache({ CACHE_MB, MAX_QUEUE_SIZE }: Config, metrics: Metrics): (model: Model) => Model {
   if (CACHE_MB === 0) return (model) => model
   const cache = new PredictionCache({
     maxBytes: CACHE_MB * 2 ** 20,

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.ts'
 
-/** HTTP that could not be parsed never becomes a request: status line and code by Node's error code. */
+/** HTTP that cannot be parsed never becomes a request: status line and code by Node's error code. */
 const STATUS: Record<string, [line: string, code: ErrorCode]> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'payload_too_large'],
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout'],
@@ -9,7 +9,7 @@ const STATUS: Record<string, [line: string, code: ErrorCode]> = {
 
 /** Answers what it can, as a problem, and closes the connection: its framing cannot be trusted any more. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  // More after a request that was to be the last: it has no answer, and the last one's is still to come.
+  // Bytes after the connection's last request: they get no answer, and the last answer is still to come.
   if (error.code === 'HPE_CLOSED_CONNECTION') return
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()

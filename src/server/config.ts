@@ -4,10 +4,10 @@ import envSchema from 'env-schema'
 import { type Static, type TSchema, Type } from 'typebox'
 import { ENGINE_NAMES, PRECISIONS } from '../engines/engine.ts'
 
-/** Where models/ and package.json lie: two folders above this file, in src/ and in dist/ alike. */
+/** The folder of models/ and package.json: two levels above this file, in src/ and in dist/. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-// An option is a row of docs/configuration.md: its default, its unit, its bounds, and what changes with it in one sentence.
+// Each option is a row of docs/configuration.md: default, unit, bounds, and its effect in one or two short sentences.
 function text(fallback: string, unit: string, effect: string) {
   return Type.String({ default: fallback, unit, effect })
 }
@@ -22,7 +22,7 @@ function choice<const Value extends string>(fallback: Value, unit: string, value
 
 const MIB = 2 ** 20
 
-/** Every option the server has. docs/configuration.md is generated from this schema, and a test keeps the two equal. */
+/** Every option of the server. docs/configuration.md is generated from this schema; a test keeps the two equal. */
 export const OPTIONS = {
   HOST: text('127.0.0.1', 'address', 'Address to listen on; `0.0.0.0` in containers.'),
   PORT: count(8080, 'port', [0, 65535], 'Port to listen on; 0 takes any free one.'),
@@ -30,85 +30,85 @@ export const OPTIONS = {
     'starting',
     'moment',
     ['starting', 'ready'],
-    'When the port is opened: at once, so that probes are answered while models load, or once they are loaded, for balancers that do not probe (nginx).',
+    '`starting` opens the port at once, so that probes are answered while models load. `ready` opens it once they are loaded, for balancers that do not probe (nginx).',
   ),
   LOG_LEVEL: choice(
     'info',
     'level',
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-    'Least severe log line that is written.',
+    'Lowest severity that is logged.',
   ),
   API_KEYS: text(
     '',
     'comma-separated list',
-    'When set, inference and /info need `Authorization: Bearer <one of them>`.',
+    'If set, inference and /info require `Authorization: Bearer <one of them>`.',
   ),
 
   MODEL_REPOSITORY: text(
     'models',
     'folder',
-    'Every `<name>/<version>/` in it is served; a relative path starts where the server is installed.',
+    'Every `<name>/<version>/` in it is served; a relative path starts at the installation folder.',
   ),
   DEFAULT_MODEL: text(
     '',
     'model name',
-    'Answers requests that name no model; empty takes the first name in alphabetical order.',
+    'Model for requests that name none; empty takes the first name in alphabetical order.',
   ),
 
   ENGINE: choice(
     'auto',
     'engine',
     ['auto', ...ENGINE_NAMES],
-    'What runs the model; `auto` takes the first that works of cuda, onnx, wasm. One named here must work.',
+    'Library that runs the model. `auto` takes the first that works of cuda, onnx, wasm; an engine named here must work.',
   ),
   ENGINE_THREADS: count(
     0,
     'threads',
     [0, 1024],
-    'Threads that compute, all engine processes together; 0 takes one per core.',
+    'Compute threads of all engine processes together; 0 takes one per core.',
   ),
   ENGINE_PROCESSES: count(
     0,
     'processes',
     [0, 64],
-    'Engine processes that share the threads of a CPU, each with a batch of its own (onnx, wasm); 0 takes two, or one where there is one thread. One needs least memory.',
+    'Engine processes that share the CPU, each with its own batch (onnx, wasm). 0 takes two, or one if there is one thread. One process needs the least memory.',
   ),
   PRECISION: choice(
     'auto',
     'precision',
     ['auto', ...PRECISIONS],
-    'What the model computes in; `auto` takes int8 where the engine, the model and the processor allow it, else fp32. One named here must work.',
+    'Numbers that the model computes in. `auto` takes int8 if engine, model and processor allow it, else fp32; a precision named here must work.',
   ),
   TENSORFLOW_DIR: text(
     '.tensorflow',
     'folder',
-    'Where `resnet-serve install-tensorflow` puts the native library and its addon, and the engines cuda and tensorflow look for them first; a relative path starts where the server is installed.',
+    'Where `resnet-serve install-tensorflow` puts the native library and its addon. The engines cuda and tensorflow look here first. A relative path starts at the installation folder.',
   ),
   CUDA_VISIBLE_DEVICES: text(
     'all',
     'comma-separated list',
-    'GPUs to use, by index or UUID, one engine process each; `all` takes those that the driver lists, empty none.',
+    'GPUs to use, by index or UUID, with one engine process each. `all` takes all that the driver lists; empty takes none.',
   ),
   GPU_MEMORY_LIMIT_MB: count(
     0,
     'MB',
     [0, 1_000_000],
-    'Memory that TensorFlow takes of each GPU at the most; 0 lets it grow as needed.',
+    'Most memory that TensorFlow takes on each GPU; 0 lets it grow as needed.',
   ),
   ENGINE_BATCH_TIMEOUT_MS: count(
     30_000,
     'ms',
     [10, 3_600_000],
-    'An engine process whose batch takes longer is killed and restarted, and the batch run once more.',
+    'An engine process is killed and restarted if a batch takes longer; the batch is run once more.',
   ),
   ENGINE_HEARTBEAT_TIMEOUT_MS: count(
     60_000,
     'ms',
     [1000, 3_600_000],
-    'An engine process silent for longer is killed and restarted; must exceed the slowest batch and load.',
+    'An engine process that is silent for longer is killed and restarted. Must exceed the slowest batch and load.',
   ),
 
-  MAX_BATCH_SIZE: count(32, 'inputs', [1, 4096], 'Inputs computed together at the most.'),
+  MAX_BATCH_SIZE: count(32, 'inputs', [1, 4096], 'Most inputs in one batch.'),
   BATCH_TIMEOUT_MS: count(
     0,
     'ms',
@@ -118,45 +118,45 @@ export const OPTIONS = {
   ALLOWED_BATCH_SIZES: text(
     '',
     'comma-separated list',
-    'Sizes that batches are padded up to on engines where a new size is slow (cuda); empty takes the powers of two up to MAX_BATCH_SIZE.',
+    'Batches are padded up to these sizes on engines where a new size is slow (cuda); empty takes the powers of two up to MAX_BATCH_SIZE.',
   ),
   MAX_QUEUE_SIZE: count(1024, 'inputs', [1, 1_000_000], 'Inputs that may wait; one more is refused with 503.'),
   CACHE_MB: count(
     0,
     'MB',
     [0, 1_000_000],
-    'Memory for answers to inputs seen before; equal inputs at the same time are then computed once. 0 computes every input.',
+    'Memory for answers to inputs seen before. Equal inputs at the same time are then computed once. 0 turns the cache off.',
   ),
   OVERLOAD_STATUS: choice(
     '503',
     'HTTP status',
     ['503', '429'],
-    'Of refusals for overload: a full queue, a deadline that cannot be met, a server short of time or memory.',
+    'Status of refusals for overload: a full queue, a deadline that cannot be met, or a server short of time or memory.',
   ),
   REQUEST_TIMEOUT_MS: count(
     30_000,
     'ms',
     [1, 3_600_000],
-    'A request without an answer by then gets 504; clients can shorten it by header, not extend it.',
+    'A request that takes longer gets 504. Clients can shorten this by header, not extend it.',
   ),
 
   MAX_BODY_BYTES: count(
     16 * MIB,
     'bytes',
     [1024, 2 ** 31],
-    'A larger request body, or one file in it, is refused with 413.',
+    'A larger request body, or a larger file in it, is refused with 413.',
   ),
   MAX_PENDING_BYTES: count(
     256 * MIB,
     'bytes',
     [1024, 2 ** 40],
-    'Request bodies held at once, all together; one more is refused as overload. At least MAX_BODY_BYTES.',
+    'Total size of the request bodies held at once; more is refused as overload. At least MAX_BODY_BYTES.',
   ),
   MAX_JSON_VALUES: count(
     400_000,
     'values',
     [1000, 100_000_000],
-    'JSON with more is refused with 413, an array or object counting as ten; nothing else is answered while it is parsed, about 0.2 ms for a thousand.',
+    'JSON with more values is refused with 413; an array or object counts as ten. Parsing a thousand values blocks all other requests for about 0.2 ms.',
   ),
   MAX_INPUTS_PER_REQUEST: count(
     256,
@@ -182,45 +182,45 @@ export const OPTIONS = {
     1000,
     'ms',
     [0, 60_000],
-    'While the event loop is later than this, on average over a second, inference is refused as overload; 0 never refuses.',
+    'Inference is refused as overload while the event loop is later than this, averaged over a second; 0 is no limit.',
   ),
   MAX_RSS_BYTES: count(
     0,
     'bytes',
     [0, 2 ** 50],
-    'While the HTTP process holds more memory, without the engine process, inference is refused as overload; 0 never refuses.',
+    'Inference is refused as overload while the HTTP process (without the engine processes) holds more memory; 0 is no limit.',
   ),
 
   MAX_CONNECTIONS: count(
     10_000,
     'connections',
     [1, 1_000_000],
-    'Open at once; one more is closed as soon as it is made.',
+    'Connections open at once; one more is closed immediately.',
   ),
   MAX_REQUESTS_PER_CONNECTION: count(
     10_000,
     'requests',
     [0, 1_000_000_000],
-    'The last one is answered with `Connection: close`, so that clients spread anew; 0 is no limit.',
+    'The last one is answered with `Connection: close`, so that balancers spread clients again; 0 is no limit.',
   ),
   KEEP_ALIVE_TIMEOUT_MS: count(
     72_000,
     'ms',
     [1, 3_600_000],
-    'How long an idle connection stays open; must exceed that of the balancer in front.',
+    'How long an idle connection stays open. Must exceed the idle timeout of the balancer in front.',
   ),
 
   DRAIN_DELAY_MS: count(
     0,
     'ms',
     [0, 600_000],
-    'After SIGTERM, how long requests are still served while /readyz says 503, for balancers to notice.',
+    'How long requests are still served after SIGTERM while /readyz says 503, so that balancers notice.',
   ),
   SHUTDOWN_TIMEOUT_MS: count(
     10_000,
     'ms',
     [0, 600_000],
-    'After DRAIN_DELAY_MS, how long requests in flight may take to finish.',
+    'How long requests in flight may take to finish after DRAIN_DELAY_MS.',
   ),
 } satisfies Record<string, TSchema>
 
@@ -238,12 +238,12 @@ export type Config = Omit<
   CUDA_VISIBLE_DEVICES: string[] | undefined
 }
 
-/** A value that cannot be used; the message names the option. */
+/** An invalid value; the message names the option. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Reads the environment (and a `.env` file, where there is one). Throws ConfigError on the first bad value. */
+/** Reads the environment and the `.env` file, if there is one. Throws ConfigError on the first bad value. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = validate(env)
   const config: Config = {
@@ -269,7 +269,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return config
 }
 
-/** What a child process gets: this process's environment with these variables on top. */
+/** The environment of a child process: this process's, with these variables on top. */
 export function childEnvironment(variables: Record<string, string>): NodeJS.ProcessEnv {
   return { ...process.env, ...variables }
 }

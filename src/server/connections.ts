@@ -2,20 +2,20 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../batching/clock.ts'
 
-/** How long (ms) a client may keep a closing server waiting without a byte coming or going. */
+/** How long (ms) a client may keep a closing server waiting without sending or receiving a byte. */
 const PATIENCE_MS = 2000
 
 interface Connection {
   exchanges: Set<{ request: IncomingMessage; response: ServerResponse }>
-  /** Bytes in both directions when they last changed, and when that was seen; -1 before anyone has looked. */
+  /** Bytes in both directions when a check last saw a change (-1 before the first), and the time of that check. */
   bytes: number
   seenAt: number
 }
 
 /**
- * The connections of a server, so that it can end without waiting for clients that have nothing more to say. Node closes
- * only connections that have been idle after an answer: not those that never sent a request, nor half of one, and it
- * enforces no timeout once the server closes.
+ * Tracks a server's connections, so that it can end without waiting for silent clients. Node closes only connections
+ * that are idle after an answer. It keeps those that sent no request, or half of one, and enforces no timeout once the
+ * server closes.
  */
 export class Connections {
   readonly #open = new Map<Socket, Connection>()
@@ -36,8 +36,8 @@ export class Connections {
   }
 
   /**
-   * Closes connections on which nothing is under way and nothing has come since the last call, and those where it has
-   * been the client's turn for too long: to send the rest of a request, or to read an answer.
+   * Closes connections that have no request in progress and moved no byte since the last call. Closes others when the
+   * client has been silent too long while sending a request or reading an answer.
    */
   closeUnused(): void {
     const now = this.#clock.now()

@@ -6,7 +6,7 @@ import { answerClientError } from './client-error.ts'
 const HEADERS_TIMEOUT_MS = 10_000
 /** How often (ms) Node looks for requests that come too slowly; their 408 can be late by as much. */
 const TIMEOUT_CHECK_MS = 1000
-/** How much longer (ms) than a request may take nothing needs to move on a socket: then its client does not read. */
+/** A socket without traffic for the request timeout plus this (ms) is closed: its client does not read. */
 const UNREAD_GRACE_MS = 5000
 
 export interface ConnectionLimits {
@@ -43,7 +43,7 @@ export function httpOptions({ connections, maxBodyBytes, requestTimeoutMs }: Htt
   } satisfies FastifyHttpOptions<Server>
 }
 
-/** What there is no option for. */
+/** Settings that Fastify has no option for. */
 export function boundServer(app: FastifyInstance, { maximum }: ConnectionLimits): void {
   const { server } = app
   server.maxConnections = maximum

@@ -2,8 +2,8 @@
 /**
  * Starts the server from the environment, and ends it on SIGTERM or SIGINT. The only file that listens.
  *
- * It imports nothing at its top: a signal must be heard before the first library is loaded, since the kernel drops what
- * process 1 of a container has no handler for.
+ * It has no static imports: the signal handlers must be in place before any library loads, since the kernel drops
+ * signals that process 1 of a container does not handle.
  */
 let end = (_signal: NodeJS.Signals): void => process.exit(0)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (received) => end(received))
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
 
   let ending = false
   end = (signal) => {
-    // Once is enough: a second signal neither hurries nor delays the first.
+    // Further signals change nothing.
     if (ending) return
     ending = true
     logger.info(`${signal}: shutting down`)
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   }
 
   const listen = () => serving.app.listen({ host: config.HOST, port: config.PORT })
-  // HTTP first, so that /livez and /readyz answer while the model loads; unless the balancer cannot ask them.
+  // HTTP comes first by default, so that /livez and /readyz answer while the model loads.
   if (config.LISTEN_WHEN === 'starting') await listen()
   try {
     await serving.start()

@@ -2,21 +2,16 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { AUTO_ORDER } from '../engines/engine.ts'
 import { REFUSAL_CODES } from '../errors.ts'
 import type { StageTimings } from '../routes/services.ts'
-import type { Vitals } from '../workers/protocol.ts'
+import type { EnginePool } from '../workers/pool.ts'
 
-/** Seconds: from half a millisecond, a small batch on a fast engine, to the default request timeout. */
+/** In seconds, from a small batch on a fast engine to the default request timeout. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const REFUSALS = new Set<string>(REFUSAL_CODES)
 const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
-export interface Sources {
-  queueDepth: () => number
-  engineRestarts: () => number
-  engineReady: () => boolean
-  engineVitals: () => Vitals
-}
-
-/** All series of the server, in a registry of its own. Histograms rather than summaries: they add up over replicas. */
+/**
+ * All metrics of the server, in their own registry. Histograms, not summaries: those of several replicas can be added.
+ */
 export class Metrics {
   readonly #registry = new Registry()
   readonly #requests = this.#counter('resnet_requests_total', 'Requests answered, by route, method and HTTP status.', [
@@ -53,21 +48,23 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
-    // Series exist before the first event, so that rate() over a fresh replica is 0 and not absent.
+    // Series start at 0, so that rate() over a fresh replica is 0, not absent.
     for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
     for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)
   }
 
-  /** Adds what is read when somebody asks. Call it once. */
-  watch({ queueDepth, engineRestarts, engineReady, engineVitals }: Sources): void {
-    this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', queueDepth)
-    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', engineRestarts)
-    this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => Number(engineReady()))
+  /** Adds the gauges, which are read at each scrape. Call it once. */
+  watch(queue: { queueDepth: number }, engine: Pick<EnginePool, 'restarts' | 'state' | 'vitals'>): void {
+    this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', () => queue.queueDepth)
+    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', () => engine.restarts)
+    this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => {
+      return Number(engine.state === 'ready')
+    })
     this.#gauge('resnet_engine_resident_memory_bytes', 'Resident memory of the engine processes.', () => {
-      return engineVitals().residentBytes
+      return engine.vitals.residentBytes
     })
     this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
-      return engineVitals().liveTensors ?? 0
+      return engine.vitals.liveTensors ?? 0
     })
   }
 

@@ -1,12 +1,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { ServeError } from '../errors.ts'
 
-/** How often (ms) this process looks at itself. */
+/** How often (ms) this process is measured. */
 const SAMPLE_MS = 1000
-/** Of the timer that measures the delay (ms): what it is late by is the delay. */
+/** Interval (ms) of the timer whose lateness is the delay. */
 const RESOLUTION_MS = 10
 
-/** What this process may suffer before it takes on no more work; 0 is no limit. */
+/** Beyond these limits the process refuses work; 0 is no limit. */
 export interface PressureLimits {
   /** Milliseconds by which the event loop is late, on average over a second. */
   maxEventLoopDelayMs: number
@@ -20,8 +20,8 @@ export interface PressureSample {
 }
 
 /**
- * Whether this process is short of time or memory, judged once a second. The event loop must be late in two samples
- * running: a process that was stopped for a while, with its whole machine perhaps, was late once and is not busy.
+ * Tells once a second whether this process is short of time or memory. The event loop must be late in two samples in a
+ * row: a process that was only suspended is late once.
  */
 export class Pressure {
   readonly #limits: PressureLimits
@@ -33,7 +33,7 @@ export class Pressure {
     this.#limits = limits
   }
 
-  /** Why no work is taken on now; undefined when it is. */
+  /** Why work is refused now; undefined if it is not. */
   get refusal(): ServeError | undefined {
     const what = this.#isLate && this.#wasLate ? 'time' : this.#isLarge ? 'memory' : undefined
     return what && new ServeError('overloaded', `the server is short of ${what}`, { retryAfterS: 1 })
@@ -47,12 +47,12 @@ export class Pressure {
   }
 }
 
-/** Measures this process for as long as it lives, and keeps nothing alive. */
+/** Measures this process until it ends, without keeping it alive. */
 export function watchPressure(pressure: Pressure): void {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
   setInterval(() => {
-    // NaN where the timer has not fired at all, which it has not because the loop stood still.
+    // NaN: the timer has not fired, since the loop was blocked.
     const mean = Number.isNaN(histogram.mean) ? Number.POSITIVE_INFINITY : histogram.mean / 1e6 - RESOLUTION_MS
     histogram.reset()
     pressure.observe({ eventLoopDelayMs: mean, rssBytes: process.memoryUsage.rss() })

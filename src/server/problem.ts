@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, OVERLOAD_CODES, ServeError } from '../errors.ts'
 
 declare module 'fastify' {
@@ -8,8 +8,8 @@ declare module 'fastify' {
   }
 }
 
-/** Every code's HTTP status and title. Exhaustive by type: a new code does not compile until it stands here. */
-const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
+/** HTTP status and title of every code. A new code does not compile until it is listed here. */
+export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   malformed_body: { status: 400, title: 'Malformed body' },
   missing_input: { status: 400, title: 'No input' },
   invalid_tensor: { status: 400, title: 'Invalid tensor' },
@@ -34,13 +34,13 @@ const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   draining: { status: 503, title: 'Shutting down' },
   engine_unavailable: { status: 503, title: 'Engine unavailable' },
   deadline_exceeded: { status: 504, title: 'Deadline exceeded' },
-  // Nobody reads this answer; the number (nginx's) is for the log and the metrics.
+  // The client is gone; nginx's number is for the log and the metrics.
   canceled: { status: 499, title: 'Client closed the request' },
   inference_failed: { status: 500, title: 'Inference failed' },
   internal: { status: 500, title: 'Internal error' },
 }
 
-/** What Fastify's own errors mean in our codes; anything else goes by its status. */
+/** Our codes for Fastify's errors; others go by their status. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_CONTENT_TYPE: 'unsupported_media_type',
@@ -52,39 +52,30 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
 
 const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
 
-/** What the code is answered with on this server. */
-function statusOf(code: ErrorCode, { overloadStatus }: FastifyInstance): number {
-  return OVERLOAD.has(code) ? overloadStatus : PROBLEMS[code].status
-}
-
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
-/** Any thrown value as a ServeError. Words of errors that are not ours stay in the log. */
+/** Any thrown value as a ServeError. The text of unknown errors is logged, not sent. */
 function toOwnError(error: unknown): ServeError {
   if (error instanceof ServeError) return error
-  const { code, statusCode, validation, validationContext, message } = error as FastifyError & {
-    validationContext?: string
-  }
-  if (validation) {
-    return new ServeError(validationContext === 'body' ? 'malformed_body' : 'invalid_parameter', message, {
-      cause: error,
-    })
-  }
+  const code = codeOf(error as FastifyError)
+  const message = code === 'internal' ? 'something went wrong on the server' : (error as Error).message
+  return new ServeError(code, message, { cause: error })
+}
+
+function codeOf({ code, statusCode = 500, validation, validationContext }: FastifyError): ErrorCode {
+  if (validation) return validationContext === 'body' ? 'malformed_body' : 'invalid_parameter'
   const known = FASTIFY_CODES[code]
-  if (known) return new ServeError(known, message, { cause: error })
-  if (statusCode === 415) return new ServeError('unsupported_media_type', message, { cause: error })
-  if (statusCode === 408) return new ServeError('request_timeout', message, { cause: error })
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new ServeError('malformed_body', message, { cause: error })
-  }
-  return new ServeError('internal', 'something went wrong on the server', { cause: error })
+  if (known) return known
+  if (statusCode === 415) return 'unsupported_media_type'
+  if (statusCode === 408) return 'request_timeout'
+  return statusCode >= 400 && statusCode < 500 ? 'malformed_body' : 'internal'
 }
 
 /** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const failure = toOwnError(error)
-  const status = statusOf(failure.code, request.server)
-  const { title } = PROBLEMS[failure.code]
+  const { status: usual, title } = PROBLEMS[failure.code]
+  const status = OVERLOAD.has(failure.code) ? request.server.overloadStatus : usual
   if (status >= 500 && status !== 503 && status !== 504)
     request.log.error({ err: failure.cause ?? failure }, failure.message)
   if (status === 503 || status === 429) reply.header('retry-after', failure.retryAfterS ?? 1)

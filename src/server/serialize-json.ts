@@ -1,9 +1,8 @@
 import { float32ArrayToJson } from '../routes/float32-json.ts'
 
 /**
- * JSON of an answer: what JSON.stringify makes of it, but for float32 vectors, which become arrays of the shortest
- * numbers that read back as the same float32. Of plain objects and arrays; whatever else is in them goes to
- * JSON.stringify.
+ * Like JSON.stringify, but prints the shortest numbers that read back as the same float32 for a Float32Array. Takes
+ * plain objects and arrays; anything else in them goes to JSON.stringify.
  */
 export function serializeJson(value: unknown): string {
   if (value instanceof Float32Array) return float32ArrayToJson(value)

@@ -9,24 +9,24 @@ import { assemble } from './assemble.ts'
 import type { Config } from './config.ts'
 import { Connections } from './connections.ts'
 
-/** The server put together, and its order of life: `start`, then `beginDraining`, then `stop`. */
+/** The assembled server. Call `start`, then `beginDraining`, then `stop`. */
 export interface Serving {
   readonly app: FastifyInstance
-  /** Opens the engine and loads every model; HTTP may listen meanwhile and says "starting". Rejects with the reason. */
+  /** Opens the engine and loads every model. HTTP may listen meanwhile; it says "starting". Rejects with the reason. */
   start(): Promise<void>
   readonly connections: Connections
   /**
-   * From here on /readyz says 503, and connections are closed after their answer; requests are still served. Returns
-   * whether any were before.
+   * Makes /readyz say 503, and closes each connection after its answer. Requests are still served. Returns whether the
+   * server was serving before.
    */
   beginDraining(): boolean
-  /** Finishes what is in flight, accepts nothing more, and ends the engine process. */
+  /** Refuses new requests, finishes those in flight, and ends the engine processes. */
   stop(): Promise<void>
 }
 
 /**
- * Checks the repository and puts the server together; nothing runs yet. Throws a plain Error when the repository is not
- * sound. The other arguments are `assemble`'s.
+ * Checks the repository and assembles the server; nothing runs yet. Throws a plain Error if the repository is invalid.
+ * The other arguments are `assemble`'s.
  */
 export async function createServing(
   config: Config,
@@ -60,7 +60,7 @@ export async function createServing(
         requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
       },
       readiness,
-      // Pictures being decoded will want places in the queue as well.
+      // Images being decoded will need places in the queue too.
       refusal: (inputs, deadline) => pressure.refusal ?? batcher.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
       gpus: () => gpus,

@@ -5,15 +5,15 @@ interface ShutdownOptions {
   timeoutMs: number
 }
 
-/** Even without a delay: what the kernel has accepted for this server needs a moment to be read by it. */
+/** The least delay (ms): connections that the kernel has accepted must still be read. */
 const MIN_DRAIN_MS = 100
-/** How often connections are looked through for those that nobody needs any more. */
+/** How often (ms) unused connections are closed. */
 const SWEEP_MS = 100
 
 /**
- * The end in its order: not ready; still serving, so that balancers notice; no new connections; what is in flight; the
- * queue; the engine. A server that never was ready has no balancer to tell. Returns false when that took longer than
- * `timeoutMs` and was cut short.
+ * Ends the server in order: not ready, but still serving until balancers notice; no new connections; requests in
+ * flight; the queue; the engine. A server that was never ready skips the delay. Returns false if `timeoutMs` cut it
+ * short.
  */
 export async function shutDown(serving: Serving, { drainDelayMs, timeoutMs }: ShutdownOptions): Promise<boolean> {
   const wasServing = serving.beginDraining()

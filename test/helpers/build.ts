@@ -26,12 +26,7 @@ export async function build(options: BuildOptions = {}) {
   const models = new ModelCatalog()
   for (const each of options.models ?? [model]) models.add(each)
   const metrics = new Metrics()
-  metrics.watch({
-    queueDepth: () => 0,
-    engineRestarts: () => 0,
-    engineReady: () => true,
-    engineVitals: () => ({ residentBytes: 0, liveTensors: 0 }),
-  })
+  metrics.watch({ queueDepth: 0 }, { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } })
   const services: Services = {
     clock: systemClock,
     models,

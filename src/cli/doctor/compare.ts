@@ -5,7 +5,7 @@ import { smallestCosine } from '../../engines/onnx/self-check.ts'
 export interface Agreement {
   /** Largest difference of a value over the largest value of its row, embeddings and logits alike. */
   largest_relative_difference: number
-  /** The least cosine of an embedding and its reference. */
+  /** Smallest cosine of an embedding and its reference. */
   embedding_cosine: number
 }
 

@@ -12,7 +12,7 @@ export interface EngineReport {
   engine: EngineName
   /** The one GPU that it was tried on, as CUDA_VISIBLE_DEVICES names it. */
   gpu?: string
-  /** Opens, runs, and agrees with the reference where there is one. */
+  /** It opens, runs, and agrees with the reference if there is one. */
   works: boolean
   /** Why it does not. */
   error?: string | undefined
@@ -23,7 +23,7 @@ export interface EngineReport {
   bench?: Record<string, number>
 }
 
-/** Of what a crashed engine wrote last. */
+/** Lines kept of a crashed engine's output. */
 const KEPT_LINES = 12
 
 const BATCH_SIZES = [1, 8, 32]
@@ -39,7 +39,7 @@ interface TrialOptions {
 /** A batch or a load that takes longer counts as hung; wasm needs seconds for the largest batch of a deep model. */
 const HEARTBEAT_TIMEOUT_MS = 120_000
 
-/** What the project promises of fp32; of lower precisions, the doctor asks what the engines' own check asks. */
+/** The project's bound for fp32. Lower precisions must reach MIN_COSINE, like in the engines' own check. */
 const MAX_RELATIVE_DIFFERENCE = 1e-3
 
 /** Opens the engine in a process of its own, so that a crash is a line in the report. Never rejects. */
@@ -85,7 +85,7 @@ function agrees(precision: Precision, { largest_relative_difference, embedding_c
 
 type Run = (input: Float32Array, batchSize: number) => Promise<Outputs>
 
-/** In batches of a size that is warm. */
+/** In batches of a size that is warmed up. */
 async function selfTest(run: Run, { count, input, logits, embedding }: Reference): Promise<Agreement> {
   const size = Math.min(count, Math.max(...BATCH_SIZES))
   const row = input.length / count

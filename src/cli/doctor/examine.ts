@@ -1,16 +1,14 @@
-import { createRequire } from 'node:module'
 import { ENGINE_NAMES, type EngineName } from '../../engines/engine.ts'
 import { listGpuDevices } from '../../engines/gpu.ts'
 import { loadReference } from '../../repository/reference.ts'
 import { compareVersions, type RepositoryEntry, readRepository } from '../../repository/repository.ts'
+import { version } from '../../routes/info.ts'
 import { engineOptions } from '../../server/assemble.ts'
 import { type Config, childEnvironment } from '../../server/config.ts'
 import { type EngineReport, examineEngine } from './engines.ts'
 import { examineGpu, type Gpu } from './gpu.ts'
 import { describeMachine, type Machine } from './machine.ts'
 import { examineNative, type Native } from './native.ts'
-
-const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
 export interface Doctor {
   version: string
@@ -22,8 +20,8 @@ export interface Doctor {
 }
 
 /**
- * Looks at everything, one thing after the other so that no bench disturbs another. `onStep` tells what comes next.
- * Rejects when there is no model to try; what is wrong with the machine is in the answer.
+ * Examines everything in sequence, so that no bench disturbs another. `onStep` announces each step. Rejects if there is
+ * no model to try; problems of the machine are in the report.
  */
 export async function examine(
   config: Config,
@@ -54,14 +52,14 @@ export async function examine(
   }
 }
 
-/** As the server deals them out: `cuda` has a process for each GPU, where any is known by its number. */
+/** As in the server, `cuda` has a process for each GPU, if any GPU is listed. */
 export function trials(engines: readonly EngineName[], gpus: string[]): { engine: EngineName; device?: string }[] {
   return engines.flatMap((engine) =>
     engine === 'cuda' && gpus.length > 0 ? gpus.map((device) => ({ engine, device })) : [{ engine }],
   )
 }
 
-/** What the server answers with when a request names no model. */
+/** The server's default model. */
 function defaultEntry({ MODEL_REPOSITORY, DEFAULT_MODEL }: Config): RepositoryEntry {
   const entries = readRepository(MODEL_REPOSITORY)
   const name = DEFAULT_MODEL ?? entries[0]?.manifest.name

@@ -6,17 +6,17 @@ import { checkLibraries, type Library, librariesOf } from './libraries.ts'
 import type { Native } from './native.ts'
 
 export interface Gpu {
-  /** What nvidia-smi tells; undefined without it. */
+  /** From nvidia-smi; undefined without it. */
   devices: GpuFacts[] | undefined
-  /** What the kernel's driver tells, for machines and containers without nvidia-smi. */
+  /** From the kernel's driver, for machines and containers without nvidia-smi. */
   kernel: { driver: string; models: string[] } | undefined
-  /** Looked for only where libtensorflow is a CUDA build. */
+  /** Empty unless libtensorflow is built with CUDA. */
   libraries: Library[]
-  /** Why TensorFlow computes on the CPU; empty where it uses a GPU or the machine shows none. */
+  /** Why TensorFlow computes on the CPU; empty if it uses a GPU or there is none. */
   reasons: string[]
 }
 
-/** The driver's side, TensorFlow's side, and what stands between them. */
+/** What the driver and TensorFlow say of the GPUs, and why TensorFlow uses none. */
 export async function examineGpu(native: Native, visibleDevices: string | undefined): Promise<Gpu> {
   const devices = await readGpuFacts()
   const kernel = readKernelDriver()
@@ -40,7 +40,7 @@ export function readKernelDriver(proc = '/proc/driver/nvidia'): Gpu['kernel'] {
   }
 }
 
-/** From the most to the least likely to be the cause. */
+/** The most likely cause first. */
 export function whyNoGpu(
   native: Native,
   { devices, kernel, libraries }: Omit<Gpu, 'reasons'>,
@@ -55,12 +55,12 @@ export function whyNoGpu(
     reasons.push(`CUDA_VISIBLE_DEVICES is "${visibleDevices}", which hides every GPU`)
   }
   for (const { name, missing } of libraries) if (missing !== undefined) reasons.push(describe(name, missing))
-  // Of what TensorFlow says itself, only what the loader has not said already.
+  // TensorFlow's own complaints, except about libraries that are named already.
   reasons.push(...complaintsIn(native.log ?? '').filter((line) => !libraries.some(({ name }) => line.includes(name))))
   return reasons.length > 0 ? reasons : ['TensorFlow does not say; its log above the first device may']
 }
 
-/** A library of the driver comes from outside the container, the others from install-tensorflow. */
+/** The driver's libraries come from outside the container, the others from install-tensorflow. */
 function describe(name: string, missing: string): string {
   if (name === 'libcuda.so.1') return `${missing} (the driver’s; in a container, run it with --gpus all)`
   if (name === 'libnvidia-ml.so.1') {
@@ -69,7 +69,7 @@ function describe(name: string, missing: string): string {
   return `${missing} (install-tensorflow --gpu brings it)`
 }
 
-/** Lines of TensorFlow's log that tell of a failure with CUDA, without their prefix of time and file. */
+/** Lines of TensorFlow's log about failures with CUDA, without time and file. */
 export function complaintsIn(log: string): string[] {
   return log
     .split('\n')

@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { childModule } from '../child-module.ts'
 import { lastLines, runCommand } from '../run-command.ts'
 
-/** A shared library that TensorFlow opens by name once it looks for a GPU. */
+/** A shared library that TensorFlow opens by name when it looks for a GPU. */
 export interface Library {
   name: string
-  /** The loader's words; undefined where it opens. */
+  /** The loader's error; undefined if it opens. */
   missing: string | undefined
 }
 
 const DRIVER = ['libcuda.so.1', 'libnvidia-ml.so.1']
 
-/** By the oldest version of TensorFlow that opens them, newest first. */
+/** By the first minor version of TensorFlow 2 that opens them, newest first. */
 const CUDA_LIBRARIES: [minor: number, names: string[]][] = [
   [18, [...cuda12(), 'libcudnn.so.9']],
   [15, [...cuda12(), 'libcudnn.so.8']],
@@ -41,7 +41,7 @@ function cuda12(): string[] {
   ]
 }
 
-/** All that a CUDA build of that version needs, `2.21.0` say; of the newest where it did not come so far as to tell. */
+/** The libraries that a CUDA build of that version (such as `2.21.0`) needs; the newest version's if it is unknown. */
 export function librariesOf(tensorflow: string | undefined): string[] {
   const minor = tensorflow === undefined ? Infinity : Number(tensorflow.split('.')[1])
   return [...DRIVER, ...(CUDA_LIBRARIES.find(([oldest]) => minor >= oldest)?.[1] ?? [])]

@@ -1,6 +1,6 @@
 /**
- * A process of its own, since libraries stay loaded and may crash: opens each shared library named as an argument, by
- * path or as the loader finds it, and prints the loader's complaints as JSON, by argument; null where it opens.
+ * Opens each shared library named as an argument, by path or as the loader finds it. Prints JSON: the loader's error by
+ * argument, null if it opens. Runs in a process of its own, since libraries stay loaded and may crash.
  */
 const complaints: Record<string, string | null> = {}
 
@@ -10,7 +10,7 @@ for (const name of process.argv.slice(2)) {
     complaints[name] = null
   } catch (error) {
     const { message } = error as Error
-    // Node asks every library for an addon's entry point, which these do not have: by then they are open.
+    // The library is open; Node only misses the entry point of an addon.
     complaints[name] = /did not self-register/.test(message) ? null : message
   }
 }

@@ -4,12 +4,12 @@ import { glibcVersion } from '../tensorflow/platform.ts'
 
 export interface Machine {
   node: string
-  /** `linux-x64`, say: what npm picks binaries by. */
+  /** By which npm picks binaries, such as `linux-x64`. */
   platform: string
   glibc: string | undefined
   processor: string
   cores: number
-  /** Of RELEVANT_FLAGS, those that the processor has; undefined where the system does not tell. */
+  /** Those of RELEVANT_FLAGS that the processor has; undefined if the system does not tell. */
   flags: string[] | undefined
   memory_mb: number
   free_memory_mb: number

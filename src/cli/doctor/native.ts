@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { isCudaBuild } from '../tensorflow/layout.ts'
 import { AddonError, verifyAddon } from '../tensorflow/verify.ts'
 
-/** Native TensorFlow on this machine, as far as it gets. */
+/** Native TensorFlow on this machine; what is missing could not be found out. */
 export interface Native {
   /** Folder of the npm package; undefined where there is none. */
   addon: string | undefined
@@ -25,21 +25,21 @@ export interface Native {
 
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']
 
-/** In the order in which the engines look: what install-tensorflow made, then what npm installed with the server. */
+/** Looks where the engines look, in their order: install-tensorflow's folder, then the server's own packages. */
 function findAddon(tensorflowDir: string): string | undefined {
   for (const base of [pathToFileURL(join(tensorflowDir, 'package.json')).href, import.meta.url]) {
     for (const name of PACKAGES) {
       try {
         return dirname(createRequire(base).resolve(`${name}/package.json`))
       } catch {
-        // Not here: the next place is looked at.
+        // Try the next place.
       }
     }
   }
   return undefined
 }
 
-/** Loads the addon and runs a convolution, in a process of its own. Never rejects: what fails is in the answer. */
+/** Loads the addon and runs a convolution, in a process of its own. A failure is in the result. */
 export async function examineNative(tensorflowDir: string): Promise<Native> {
   const addon = findAddon(tensorflowDir)
   if (addon === undefined) {

@@ -29,21 +29,13 @@ function row(label: string, text: string): string {
   return `${label.padEnd(11)} ${text}`
 }
 
-function machineLines({
-  node,
-  platform,
-  glibc,
-  processor,
-  cores,
-  flags,
-  memory_mb,
-  free_memory_mb,
-}: Machine): string[] {
+function machineLines({ flags, cores, ...machine }: Machine): string[] {
+  const glibc = machine.glibc === undefined ? '' : `, glibc ${machine.glibc}`
   return [
-    row('node', `${node}, ${platform}${glibc ? `, glibc ${glibc}` : ''}`),
-    row('processor', `${processor}, ${cores} ${cores === 1 ? 'core' : 'cores'}`),
+    row('node', `${machine.node}, ${machine.platform}${glibc}`),
+    row('processor', `${machine.processor}, ${cores} ${cores === 1 ? 'core' : 'cores'}`),
     row('has', flags === undefined ? 'unknown' : flags.join(' ') || 'none of the instructions looked for'),
-    row('memory', `${memory_mb} MiB, ${free_memory_mb} MiB free`),
+    row('memory', `${machine.memory_mb} MiB, ${machine.free_memory_mb} MiB free`),
   ]
 }
 
@@ -82,21 +74,13 @@ function engineLines({ engine, gpu, error, details, precision, self_test, bench 
   const label = gpu === undefined ? engine : `${engine} ${gpu}`
   if (details) {
     const { library, version, device, threads } = details
-    lines.push(
-      row(
-        label,
-        `${library} ${version}, ${device}${threads ? `, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : ''}, ${precision ?? '?'}`,
-      ),
-    )
+    const share = threads ? `, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : ''
+    lines.push(row(label, `${library} ${version}, ${device}${share}, ${precision ?? '?'}`))
   }
   if (self_test) {
-    const { largest_relative_difference, embedding_cosine } = self_test
-    lines.push(
-      row(
-        '',
-        `largest relative difference ${largest_relative_difference.toExponential(1)}, least embedding cosine ${embedding_cosine.toFixed(6)}`,
-      ),
-    )
+    const difference = self_test.largest_relative_difference.toExponential(1)
+    const cosine = self_test.embedding_cosine.toFixed(6)
+    lines.push(row('', `largest relative difference ${difference}, least embedding cosine ${cosine}`))
   }
   if (bench) {
     const rates = Object.entries(bench).map(([size, rate]) => `${rate.toFixed(0)} at batch ${size}`)

@@ -8,14 +8,14 @@ import { InstallError } from './install-error.ts'
 export const ADDON = '@tensorflow/tfjs-node-gpu'
 export const ADDON_VERSION = '4.22.0'
 
-/** The last release asks for versions with known advisories; these work in their place. */
+/** The last release depends on versions with known advisories; these work instead. */
 const OVERRIDES = { tar: '^7.5.19', 'adm-zip': '^0.6.0' }
 
 export function packageFolder(root: string): string {
   return join(root, 'node_modules', ADDON)
 }
 
-/** What compiling the addon takes, looked for before anything is downloaded. */
+/** Checks for the build tools, before anything is downloaded. */
 export async function requireBuildTools(): Promise<void> {
   await requireTool(childEnvironment({}).CXX?.split(' ')[0] || 'g++', 'a C++ compiler', 'g++')
   await requireTool('make', 'make', 'make')
@@ -39,8 +39,8 @@ export async function installPackage(root: string): Promise<void> {
 }
 
 /**
- * Compiles the addon against deps/, with Node's headers from beside the running Node where they are, else downloaded by
- * node-gyp. npm runs the package's own script because it brings its own node-gyp along.
+ * Compiles the addon against deps/. Node's headers come from the running Node's folder, or else node-gyp downloads
+ * them. The package's own script runs under npm, which brings node-gyp.
  */
 export async function buildAddon(root: string): Promise<void> {
   const folder = packageFolder(root)

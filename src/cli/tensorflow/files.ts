@@ -22,7 +22,7 @@ export async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** Makes the folder where it does not exist. Throws an InstallError when nothing can be written to it. */
+/** Creates the folder if it is missing. Throws an InstallError if it is not writable. */
 export async function requireFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true })
@@ -35,7 +35,7 @@ export async function requireFolder(folder: string): Promise<void> {
   }
 }
 
-/** Throws an InstallError when the file system that holds `folder` has less room than so many GiB. */
+/** Throws an InstallError if the file system of `folder` has less than `needed` GiB free. */
 export async function requireSpace(folder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const free = (bavail * bsize) / 2 ** 30

@@ -1,4 +1,4 @@
-/** Why TensorFlow could not be installed, in words for the person at the terminal. */
+/** Why TensorFlow could not be installed; the message is for the user. */
 export class InstallError extends Error {
   override readonly name = 'InstallError'
 }

@@ -15,13 +15,13 @@ import { Work, workFolder } from './work.ts'
 export interface InstallOptions extends SourceOptions {
   /** Where to: TENSORFLOW_DIR. */
   folder: string
-  /** Makes the install anew, whatever is there. */
+  /** Reinstalls, whatever is there. */
   force: boolean
 }
 
 /**
- * Puts libtensorflow and the addon built against it into `folder`, and tries them. An install that is there already and
- * matches is only tried again. Rejects with an InstallError in words for the person who asked.
+ * Installs libtensorflow and the addon built against it into `folder`, and tests them. A matching install is only
+ * tested again. Rejects with an InstallError whose message is for the user.
  */
 export async function installTensorflow(options: InstallOptions): Promise<InstallRecord> {
   const { folder, force, progress } = options
@@ -65,7 +65,7 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
   return record
 }
 
-/** The install that is there, if it is the one asked for and works. */
+/** The existing install, if it matches the request and works. */
 async function reuse(folder: string, request: Request, progress: Progress): Promise<InstallRecord | undefined> {
   const record = await readRecord(folder)
   if (record === undefined || !isDeepStrictEqual(record.request, request)) return undefined

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { exists, fileContains, firstBytes } from './files.ts'
 import { InstallError } from './install-error.ts'
 
-/** Those that the addon's two sources include. */
+/** Headers that the addon's two sources include. */
 const REQUIRED_HEADERS = [
   'tensorflow/c/c_api.h',
   'tensorflow/c/eager/c_api.h',
@@ -13,7 +13,7 @@ const REQUIRED_HEADERS = [
 /** `e_machine` of an ELF header, by Node's name of the architecture. */
 const ELF_MACHINES: Record<string, number> = { x64: 62, arm64: 183 }
 
-/** Takes lib/ and include/ from a folder, links as links. */
+/** Copies lib/ and include/ from a folder, symbolic links as links. */
 export async function copyFolder(path: string, deps: string): Promise<void> {
   for (const part of ['lib', 'include']) {
     if (!(await exists(join(path, part)))) throw new InstallError(`${path} has no folder ${part}`)
@@ -22,8 +22,8 @@ export async function copyFolder(path: string, deps: string): Promise<void> {
 }
 
 /**
- * Brings what a source has left in `deps` to the shape that the addon's build expects, and checks it: the linker wants
- * libtensorflow.so and libtensorflow_framework.so. Throws an InstallError that names what is missing or unfit.
+ * Checks what a source has put into `deps`, and links the names that the addon's linker expects: libtensorflow.so and
+ * libtensorflow_framework.so. Throws an InstallError that names what is missing or unfit.
  */
 export async function completeLayout(deps: string, architecture: string = process.arch): Promise<void> {
   for (const header of REQUIRED_HEADERS) {
@@ -53,7 +53,7 @@ async function requireArchitecture(library: string, architecture: string): Promi
   throw new InstallError(`${library} is built for ${found}, this is ${architecture}`)
 }
 
-/** Whether the library can use a GPU at all: only builds with CUDA look for the driver's library. */
+/** Whether the library is built with CUDA: only then does it name the driver's library. */
 export async function isCudaBuild(deps: string): Promise<boolean> {
   return await fileContains(join(deps, 'lib', 'libtensorflow_framework.so'), 'libcuda.so.1')
 }

@@ -1,6 +1,6 @@
 import { InstallError } from './install-error.ts'
 
-/** The wheels are built against this; older systems lack symbols they need. */
+/** The wheels are built against this version; older ones lack symbols that they need. */
 const MINIMUM_GLIBC = 2.27
 
 /** Throws an InstallError on a system that no libtensorflow is built for. */

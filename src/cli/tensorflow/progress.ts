@@ -1,12 +1,12 @@
 import { Presets, SingleBar } from 'cli-progress'
 
-/** How an install tells where it is. */
+/** Reports the progress of an install. */
 export interface Progress {
   /** One line per step. */
   step(text: string): void
-  /** A bar over `total` bytes, for a task of seconds; `add` counts what is done. */
+  /** A bar over `total` bytes; `add` counts those that are done. */
   bytes(label: string, total: number): { add(count: number): void; end(): void }
-  /** True where programs that draw their own progress may do so. */
+  /** Whether programs may draw their own progress. */
   readonly interactive: boolean
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** What is asked for: an install that matches in all of it need not be made again. */
+/** What is asked for. An install of an equal request need not be made again. */
 export interface Request {
   from: 'wheel' | 'tarball' | 'dir'
   gpu: boolean
@@ -9,18 +9,18 @@ export interface Request {
   sources: Record<string, string>
   /** The npm package, with its version. */
   addon: string
-  /** `linux-x64`, say. */
+  /** Such as `linux-x64`. */
   platform: string
 }
 
-/** What was found when the install was tried. */
+/** The result of testing an install. */
 export interface InstallRecord {
   request: Request
   /** Version of libtensorflow. */
   tensorflow: string
   /** Whether libtensorflow can use a GPU. */
   cuda: boolean
-  /** On the machine that installed. */
+  /** Of the machine that installed. */
   devices: string[]
   node: string
   installed_at: string

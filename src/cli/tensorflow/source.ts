@@ -32,10 +32,10 @@ interface Source {
 
 /** GiB for downloads and what is unpacked of them. */
 const WHEEL_SPACE = { cpu: 2.5, gpu: 10 }
-/** GiB for a CUDA build's library; a tarball or a folder does not tell its size beforehand. */
+/** GiB for a CUDA build, since a tarball or a folder does not tell its size beforehand. */
 const UNKNOWN_SPACE = 3
 
-/** Throws an InstallError when it is not there or says nothing that can be installed here. */
+/** Throws an InstallError if the source is missing or cannot be installed here. */
 export async function openSource(options: SourceOptions): Promise<Source> {
   const { from, path } = options
   if (from === 'wheel') return wheelSource(options)

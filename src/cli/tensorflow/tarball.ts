@@ -12,8 +12,8 @@ export async function unpackTarball(path: string, deps: string, progress: Progre
   const bytes = createReadStream(path, { highWaterMark: 2 ** 20 })
   bytes.on('data', (chunk) => bar.add(chunk.length))
   try {
-    // tar's stream finishes when its last file is closed. A generator between the two would end the wait at its first
-    // `drain` after the last bytes, which comes before that.
+    // tar's stream finishes when its last file is closed. With a generator in between, the wait would end too early, at
+    // the first `drain` after the last bytes.
     await pipeline(
       bytes,
       extract({ cwd: deps, strict: true, filter: (entry) => /^(\.\/)?(lib|include)\//.test(entry) }),

@@ -13,10 +13,10 @@ interface Verified extends NativeProbe {
 
 const PROBE = new URL('../../engines/tensorflow/native-probe.ts', import.meta.url)
 
-/** TensorFlow is to name each library that it opens, and to leave the GPU's memory to others. */
+/** TensorFlow logs each library that it opens, and does not reserve the whole memory of the GPU. */
 const ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: '0', TF_CPP_VMODULE: 'dso_loader=1', TF_FORCE_GPU_ALLOW_GROWTH: 'true' }
 
-/** The addon does not load, or not to the end of a convolution. */
+/** The addon cannot be loaded, or cannot run a convolution. */
 export class AddonError extends InstallError {
   /** Everything that TensorFlow logged before. */
   readonly log: string

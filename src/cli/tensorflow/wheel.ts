@@ -15,12 +15,12 @@ interface Wheel {
   sha256: string
 }
 
-/** The Python that the tags of our wheels are for. What runs pip may be any other. */
+/** The Python that our wheels' tags name. pip may run on any other. */
 const PYTHON_TAGS = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--abi', 'none']
 
 /**
- * Finds the wheel, checked against its hash: in `offline`, a folder of wheels or the one file, where that is given, else
- * by pip, into `downloads`, where a wheel of an earlier attempt is used again.
+ * The path of the wheel, checked against its hash. `offline` is a folder of wheels or the one file. Without it, pip
+ * downloads to `downloads`, where the wheel of an earlier attempt is reused.
  */
 export async function obtainWheel(
   wheel: Wheel,
@@ -53,7 +53,7 @@ async function checked(path: string, wheel: Wheel, progress: Progress): Promise<
   throw new InstallError(`hash mismatch: ${path} has sha256 ${actual}, expected ${wheel.sha256}`)
 }
 
-/** pip writes to a temporary folder first: it lies beside the downloads, so that the one check of free space holds. */
+/** pip's temporary folder lies beside the downloads, so that the one check of free space covers it. */
 async function download(wheel: Wheel, downloads: string, progress: Progress): Promise<void> {
   const temporary = join(downloads, 'pip')
   await rm(temporary, { recursive: true, force: true })
@@ -97,7 +97,7 @@ const LIBRARIES = /^tensorflow\/(libtensorflow_(?:cc|framework)\.so\.[0-9]+)$/
 /** NVIDIA's shared libraries, and what compiles PTX; not their headers and static libraries. */
 const NVIDIA = /^(nvidia\/\w+\/(?:lib\/[^/]+\.so[^/]*|bin\/ptxas|nvvm\/libdevice\/[^/]+))$/
 
-/** Where a wheel's entry goes under deps/, if anywhere. libtensorflow looks for `../nvidia/<part>/lib` beside itself. */
+/** The place of a wheel's entry under deps/, if it is needed. libtensorflow looks for `../nvidia/<part>/lib`. */
 export function placeOf(entry: string): string | undefined {
   const header = HEADERS.exec(entry)?.[1]
   if (header) return join('include', header)
@@ -106,7 +106,7 @@ export function placeOf(entry: string): string | undefined {
   return NVIDIA.exec(entry)?.[1]
 }
 
-/** Unpacks what is needed of a wheel into `deps`. */
+/** Unpacks the needed parts of a wheel into `deps`. */
 export async function unpackWheel(path: string, deps: string, progress: Progress): Promise<void> {
   const zip = await openPromise(path, { autoClose: false, lazyEntries: true })
   try {

@@ -1,13 +1,13 @@
 import { InstallError } from './install-error.ts'
 
-/** Python wheels: the sha256 of each whole file, by its name, which has its version and tags. */
+/** The sha256 of each Python wheel, by file name. */
 type Wheels = Record<string, string>
 
 export const TENSORFLOW_VERSION = '2.21.0'
 
 /**
- * CUDA 12.9 Update 1 and the last cuDNN that still knows compute capability 7.0: within the bounds that the wheel of
- * TensorFlow 2.21 sets in its extra `and-cuda`, and new enough for 10.0 and 12.0 (docs/gpu.md).
+ * CUDA 12.9 Update 1, and the last cuDNN that supports compute capability 7.0. Both are within the bounds of the extra
+ * `and-cuda` of TensorFlow 2.21's wheel, and support 10.0 and 12.0 (docs/gpu.md).
  */
 const CUDA_12_9: Wheels = {
   'nvidia_cublas_cu12-12.9.1.4-py3-none-manylinux_2_27_x86_64.whl':
@@ -37,8 +37,8 @@ const CUDA_12_9: Wheels = {
 }
 
 /**
- * By Node's name of the architecture: TensorFlow's own wheel first, then NVIDIA's libraries where it runs on a GPU. One
- * Python tag serves every Python: the library in the wheels of one version is the same for all.
+ * By Node's name of the architecture: TensorFlow's wheel first, then NVIDIA's libraries for GPUs. One Python tag is
+ * enough: all wheels of a version hold the same library.
  */
 export const WHEELS: Record<'cpu' | 'gpu', Record<string, Wheels>> = {
   cpu: {
@@ -60,7 +60,7 @@ export const WHEELS: Record<'cpu' | 'gpu', Record<string, Wheels>> = {
   },
 }
 
-/** Throws an InstallError that says what there is instead. */
+/** Throws an InstallError that lists the available wheels. */
 export function findWheels(gpu: boolean, architecture: string, pinned = WHEELS): Wheels {
   const kind = gpu ? 'gpu' : 'cpu'
   const found = pinned[kind][architecture]

@@ -4,12 +4,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { exists } from './files.ts'
 import { RECORD_FILE, type Request } from './record.ts'
 
-/** What a finished install consists of. The record comes last: without it, there is no install. */
+/** The parts of a finished install. The record comes last: without it, there is no install. */
 const PARTS = ['package.json', 'package-lock.json', 'node_modules', RECORD_FILE]
 
 /**
- * `<dir>/.work`: an install is built here and moved to its place when it has proved itself, so that an earlier one works
- * until then. Steps that are done are remembered, and a killed install goes on after the last of them.
+ * `<dir>/.work`: an install is built here and moved into place once it is tested, so that an earlier one works until
+ * then. Finished steps are recorded, and a killed install continues after the last one.
  */
 export class Work {
   readonly downloads: string
@@ -28,7 +28,7 @@ export class Work {
     this.tree = join(this.#folder, 'tree')
   }
 
-  /** Continues where an earlier attempt at the same request ended; one at another request is thrown away. */
+  /** Continues an earlier attempt at the same request; discards one at another request. */
   static async open(root: string, request: Request): Promise<Work> {
     const work = new Work(root, request)
     const plan = await readPlan(work.#planFile)
@@ -46,7 +46,7 @@ export class Work {
     return this.#done.includes(step)
   }
 
-  /** Runs a step unless an earlier attempt has completed it. A step that was cut off runs again from its start. */
+  /** Runs a step unless an earlier attempt finished it. An interrupted step runs again from its start. */
   async step(name: string, run: () => Promise<void>): Promise<void> {
     if (this.isDone(name)) return
     await run()
@@ -55,7 +55,7 @@ export class Work {
     await rename(`${this.#planFile}.new`, this.#planFile)
   }
 
-  /** Moves the tree to its place, part by part; cut off, it is continued by the next attempt. Then `.work` goes. */
+  /** Moves the tree into place, part by part, and deletes `.work`. The next attempt continues an interrupted move. */
   async moveIntoPlace(): Promise<void> {
     if (await exists(join(this.tree, RECORD_FILE))) await rm(join(this.#root, RECORD_FILE), { force: true })
     await mkdir(join(this.#folder, 'old'), { recursive: true })
@@ -63,7 +63,7 @@ export class Work {
       const from = join(this.tree, part)
       if (!(await exists(from))) continue
       const to = join(this.#root, part)
-      // Out of the way rather than deleted in place, which takes seconds during which there is neither.
+      // Moved, not deleted in place: that takes seconds in which there is neither.
       const old = join(this.#folder, 'old', part)
       await rm(old, { recursive: true, force: true })
       if (await exists(to)) await rename(to, old)
@@ -73,7 +73,7 @@ export class Work {
   }
 }
 
-/** What a killed attempt may have left. */
+/** What an interrupted attempt may have left. */
 export function workFolder(root: string): string {
   return join(root, '.work')
 }

@@ -58,8 +58,8 @@ function decodeBase64(text: string): Uint8Array {
 }
 
 /**
- * Characters that are neither white space nor padding. Counted, since to take white space out by an expression holds up
- * the event loop for a second where there is much of it.
+ * Characters that are neither white space nor padding. A loop counts them: removing much white space by a regular
+ * expression blocks the event loop for a second.
  */
 function countDigits(base64: string): number {
   let digits = 0
@@ -71,8 +71,8 @@ function countDigits(base64: string): number {
 }
 
 /**
- * JSON bytes to a value. What makes parsing slow is measured first, in a pass that makes nothing, since nothing else is
- * done while JSON is parsed. Throws `malformed_body`, `missing_input`, `json_too_deep` or `payload_too_large`.
+ * Parses JSON. Parsing blocks the event loop, so a pass that allocates nothing first measures what makes it slow.
+ * Throws `malformed_body`, `missing_input`, `json_too_deep` or `payload_too_large`.
  */
 export function parseJson(bytes: Buffer, { maxJsonValues }: Limits): unknown {
   const { depth, values } = measureJson(bytes, maxJsonValues)

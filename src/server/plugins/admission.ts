@@ -5,9 +5,9 @@ import { requestTimeoutMs } from '../../routes/deadline.ts'
 import type { Services } from '../../routes/services.ts'
 
 /**
- * Refuses work before its body is read: when no model is loaded yet, when this process is short of time or memory, when the
- * work cannot be queued, or would not be done by its deadline. Node reads the body of a refused request and throws it away,
- * so that the connection can be used again. Register it where inference routes are, and health routes are not.
+ * Refuses inference before its body is read: while no model is loaded, while this process is short of time or memory,
+ * and when the work cannot be queued or would miss its deadline. Node reads and discards a refused body, so the
+ * connection stays usable. Register it in the scope of the inference routes; health routes must stay outside.
  */
 export const admission = fp(async (app: FastifyInstance, { limits, models, readiness, refusal }: Services) => {
   const withoutModels = (): ServeError | undefined => {

@@ -5,12 +5,12 @@ import { parseJson } from '../../routes/inputs/json.ts'
 import { IMAGE_TYPES } from '../../routes/inputs/read-inputs.ts'
 import type { Limits } from '../../routes/services.ts'
 
-/** Parts that are no files, and header lines of one part: nobody needs more, and each costs memory. */
+/** Limits of form fields and of a part's header lines. Nobody needs more, and each costs memory. */
 const MAX_FIELDS = 16
 const MAX_PART_HEADERS = 16
 const MAX_FIELD_BYTES = 1024
 
-/** The four forms of input as bytes or JSON, each bounded. Any other content type is refused with 415. */
+/** Parses the four forms of input, each bounded. Refuses any other content type with 415. */
 export const bodyParsers = fp(async (app: FastifyInstance, { limits }: { limits: Limits }) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>

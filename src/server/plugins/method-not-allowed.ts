@@ -6,17 +6,16 @@ import { ServeError } from '../../errors.ts'
 const METHODS: HTTPMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /**
- * 404 for a path that does not exist, 405 with `Allow` for one that does under another method, which Fastify answers
- * with 404. Fastify's own `findRoute` matches patterns and not paths (`/models/:name`, not `/models/digits`), so a second
- * router of the same library learns every route. Asked before the body is looked at: whatever is wrong with that does not
- * matter any more.
+ * Answers 404 for an unknown path, and 405 with `Allow` for a known path with another method, where Fastify says 404.
+ * Fastify's `findRoute` matches patterns (`/models/:name`), not paths (`/models/digits`), so a second router of the
+ * same library learns every route. Runs before the body is checked: it no longer matters.
  */
 export const methodNotAllowed = fp(async (app: FastifyInstance) => {
   const router = findMyWay()
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat() as HTTPMethod[]) if (!router.hasRoute(name, url)) router.on(name, url, () => {})
   })
-  // What a route itself does not find: a file of the documentation.
+  // For routes that find nothing themselves: a missing file of the documentation.
   app.setNotFoundHandler(() => {
     throw new ServeError('not_found', 'there is nothing at this path')
   })

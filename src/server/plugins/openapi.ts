@@ -1,12 +1,10 @@
-import { createRequire } from 'node:module'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServeError } from '../../errors.ts'
+import { version } from '../../routes/info.ts'
 import { sendProblem } from '../problem.ts'
-
-const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string }
 
 /** `/openapi.json` from the routes' schemas, and `/docs` to read and try it. Register before the routes. */
 export const openapi = fp(async (app: FastifyInstance) => {
@@ -23,7 +21,7 @@ export const openapi = fp(async (app: FastifyInstance) => {
     },
   })
   await app.register(async (docs) => {
-    // Names that lead out of the folder, or that no file can have.
+    // Paths that leave the folder or are no valid file name.
     docs.setErrorHandler((error, request, reply) =>
       sendProblem(new ServeError('not_found', 'there is no such file', { cause: error }), request, reply),
     )

@@ -6,10 +6,10 @@ import fp from 'fastify-plugin'
 const MAX_WAITING = 128
 
 /**
- * Requests that come on one connection without waiting for answers (HTTP pipelining) are served one after the other: their
- * answers must leave in that order anyway. Node would hand them all over at once, a thousand of them in 64 KiB, to be
- * answered before anybody else has a turn and kept in memory until the client reads. And it never tells a response that is
- * not yet due that its connection has ended, so what waits for the `close` of one would wait for ever.
+ * Serves the pipelined requests of a connection one after the other; their answers must leave in that order anyway.
+ * Node would start all of them at once (a thousand fit in 64 KiB) ahead of other connections, and keep the answers in
+ * memory until the client reads. Nor does Node emit `close` on a response that is not yet due when its connection ends,
+ * so whatever waits for that would wait for ever.
  */
 export const pipelining = fp(async (app: FastifyInstance) => {
   /** What waits on each connection that has a request under way. */
@@ -32,7 +32,7 @@ export const pipelining = fp(async (app: FastifyInstance) => {
       serve()
     } else if (line.length < MAX_WAITING) {
       line.push(() => {
-        // No response is due any more on a connection that has ended, or ends with the last answer.
+        // No response is due on a connection that has ended, or ends with the last answer.
         if (response.socket !== null && !response.destroyed) serve()
       })
     } else socket.destroy()

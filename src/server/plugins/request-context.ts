@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import type { Readiness } from '../../routes/services.ts'
 import type { Metrics } from '../metrics.ts'
-import { statusOf } from '../problem.ts'
+import { PROBLEMS } from '../problem.ts'
 
 interface Options {
   clock: Clock
@@ -13,7 +13,7 @@ interface Options {
   readiness: () => Readiness
 }
 
-/** What surrounds every request: arrival time, X-Request-Id, one log line and one count at its end. */
+/** For every request: arrival time, X-Request-Id, one log line and one count at its end. */
 export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, readiness }: Options) => {
   app.decorateRequest('arrivedAt', 0)
   app.decorateRequest('errorCode', undefined)
@@ -25,7 +25,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     done()
   })
   app.addHook('onSend', (request, reply, payload, done) => {
-    // Clients move to another replica with their next request instead of meeting a closed socket.
+    // Makes clients connect to another replica instead of meeting a closed socket.
     if (readiness() === 'draining') reply.header('connection', 'close')
     // Fastify closes after a body that it could not parse. That resets the connection while the client still sends, and
     // the answer is lost; Node reads the rest and drops it, so the connection can stay.
@@ -36,7 +36,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
   function observe(request: FastifyRequest, { raw, statusCode }: FastifyReply): void {
     const answered = raw.writableFinished
     const code = answered ? request.errorCode : 'canceled'
-    const status = answered ? statusCode : statusOf('canceled', app)
+    const status = answered ? statusCode : PROBLEMS.canceled.status
     const durationMs = clock.now() - request.arrivedAt
     const { method } = request
     const route = request.routeOptions.url ?? 'none'

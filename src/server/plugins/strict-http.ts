@@ -9,8 +9,8 @@ const MAX_HEADER_LINES = 100
 const HOST = /^[\w.\-~%!$&'()*+,;=:[\]]*$/
 
 /**
- * What Node's parser lets pass and another server might read differently is refused with 400, and the connection ends:
- * RFC 9112, 3.2 (one Host) and 6.1 (no transfer coding that is not understood).
+ * Refuses with 400 what Node's parser accepts and another server might read differently, and closes the connection: RFC
+ * 9112, 3.2 (one Host) and 6.1 (no unknown transfer coding).
  */
 export const strictHttp = fp(async (app: FastifyInstance) => {
   app.addHook('onRequest', (request, reply, done) => {
