@@ -44,7 +44,7 @@ function run(graph: Graph, weights: TensorWeights, input: Float32Array, batchSiz
         const rows = tf.transpose(tf.mean(value(node.input), 2), [0, 2, 1])
         const flat = tf.reshape(rows, [-1, node.height]) as tf.Tensor2D
         const pooled = tf.matMul(flat, value(`${node.name}.matrix`) as tf.Tensor2D)
-        values.set(node.name, tf.reshape(pooled, [-1, node.channels * node.bands]))
+        values.set(node.name, tf.reshape(pooled, [-1, ...node.shape]))
         break
       }
       case 'dense': {

@@ -1,6 +1,6 @@
 /**
- * Every way a request can fail, as a closed set of codes. This file knows no transport: `server/problem.ts` maps each
- * code to an HTTP status, exhaustively, so a new code does not compile until it has one.
+ * Every way a request can fail, as a closed set of codes. `server/problem.ts` maps each to an HTTP status; a new code
+ * does not compile until it has one.
  */
 export const ERROR_CODES = [
   // What the client sent is wrong.
@@ -40,7 +40,7 @@ export type ErrorCode = (typeof ERROR_CODES)[number]
 /** Refusals of a server that has more work than it can do. */
 export const OVERLOAD_CODES = ['queue_full', 'deadline_unreachable', 'overloaded'] as const satisfies ErrorCode[]
 
-/** All refusals: nothing was computed, and the same request may succeed later, here or elsewhere. */
+/** All refusals: nothing was computed, and the same request may succeed later or elsewhere. */
 export const REFUSAL_CODES = [
   ...OVERLOAD_CODES,
   'starting',
@@ -52,11 +52,11 @@ interface ServeErrorOptions {
   /** Position of the offending input in the request, from 0. */
   index?: number
   /** Seconds after which the same request may succeed. */
-  retryAfterS?: number
+  retryAfterS?: number | undefined
   cause?: unknown
 }
 
-/** A failure with a code. `message` is for the client: it says what was wrong and holds nothing internal. */
+/** A failure with a code. `message` is shown to the client and must hold nothing internal. */
 export class ServeError extends Error {
   override readonly name = 'ServeError'
   readonly code: ErrorCode
@@ -70,15 +70,13 @@ export class ServeError extends Error {
     this.retryAfterS = options.retryAfterS
   }
 
-  /** The same failure, said of one input of many. */
+  /** The same failure, of the input at `index`. */
   atIndex(index: number): ServeError {
-    const options: ServeErrorOptions = { index, cause: this.cause }
-    if (this.retryAfterS !== undefined) options.retryAfterS = this.retryAfterS
-    return new ServeError(this.code, this.message, options)
+    return new ServeError(this.code, this.message, { index, retryAfterS: this.retryAfterS, cause: this.cause })
   }
 }
 
-/** Any thrown value as a ServeError; one that is none becomes `fallback` with its text kept as the cause. */
+/** A ServeError as it is; anything else becomes the cause of one with code `fallback`. */
 export function toServeError(error: unknown, fallback: ErrorCode, message: string): ServeError {
   return error instanceof ServeError ? error : new ServeError(fallback, message, { cause: error })
 }

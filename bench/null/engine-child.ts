@@ -41,8 +41,6 @@ function handle(request: Request): Result<Request['method']> {
       return open()
     case 'load':
       return load(request.params)
-    case 'unload':
-      return null
     case 'run':
       return run(request.params)
   }

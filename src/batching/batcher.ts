@@ -5,57 +5,56 @@ import { FairQueue, type Item } from './fair-queue.ts'
 import { type Answer, Job, type SubmitOptions } from './job.ts'
 
 /**
- * Why a batch left when it did: it was full, its oldest item had waited long enough, the engine was free, it was sent
- * ahead while another computed, or it is computed again after its engine ended or its first run failed.
+ * Why a batch was sent: it was full, its oldest item had waited long enough (`timeout`), the engine was free (`idle`),
+ * enough items waited to send it `ahead`, or its first run failed or lost its engine (`retry`).
  */
 export type DispatchReason = 'full' | 'timeout' | 'idle' | 'ahead' | 'retry'
 
-/** What computes batches: one engine, or several that are alike. */
+/** Computes batches: one engine, or several equal ones. */
 export interface BatchEngine<Key, Input, Output extends object> {
-  /** Engines there are. All may end at the same moment, so a batch that loses its engine is computed again as often. */
+  /** Number of engines. All may end at once, so a batch is retried this often when it loses its engine. */
   readonly count: number
-  /** Of them, those that compute side by side now; 0 while all restart. */
+  /** Engines that can compute now; 0 while all restart. */
   readonly ready: number
   /**
-   * Whether a batch may be sent now, while `waiting` items wait in all: to be computed at once, or to wait with the
-   * engine behind one that is. Undefined: not now. `Batcher.wake` tells that the answer has changed, unless that came by a
-   * batch's start or end.
+   * Where the next batch may go while `waiting` items wait in all; undefined: nowhere yet. When the answer changes for
+   * another reason than a batch's start or end, `Batcher.wake` must be called.
    */
   offer(waiting: number): Place | undefined
   /**
-   * Computes one batch, all of one key: one output per input, in order. Rejects with `engine_unavailable` when the engine
-   * ended, which is not the inputs' doing; any other rejection is.
+   * Computes one batch, all of one key. One output per input, in order. Rejects with `engine_unavailable` when the engine
+   * ended; any other rejection is blamed on the inputs.
    */
   run(key: Key, inputs: Input[]): Promise<Output[]>
 }
 
-export interface BatcherOptions<Key> {
-  /** Items of one batch at the most. */
+export interface BatcherOptions {
+  /** Most items in one batch. */
   maxBatchSize: number
-  /** Milliseconds an underfull batch may wait for company while the engine is free; 0 never holds it. */
+  /** Milliseconds that a batch may wait to fill up while the engine is free; 0 sends it at once. */
   batchTimeoutMs: number
-  /** Items waiting at the most; beyond it `submit` refuses with `queue_full`. */
+  /** Most items waiting; beyond it `submit` refuses with `queue_full`. */
   maxQueueSize: number
   clock: Clock
-  onBatch?: (batch: { key: Key; size: number; computeMs: number; reason: DispatchReason }) => void
+  onBatch?: (batch: { size: number; reason: DispatchReason }) => void
 }
 
 /**
- * Gathers items from many requests into batches. Work-conserving: a free engine takes what is queued at once, and work
- * gathers while it is busy. A batch holds one key. Guarantees:
+ * Gathers items from many requests into batches. Work-conserving: a free engine takes what is queued at once; while it is
+ * busy, work gathers. A batch holds one key. Guarantees:
  *
- * - every submitted item is answered exactly once, with its own output or a ServeError, in the order submitted;
- * - requests take turns, so one of many items does not starve small ones;
- * - an item that is expired or canceled before its batch forms, or forms again, never reaches `run`;
- * - nor does one that would expire before its batch ends at twice the measured speed, while there is other work;
- * - the engine's next work leaves before the answers of its last are given;
- * - a batch that fails is computed again in halves, so that one poisonous item fails alone;
- * - a batch whose engine ended is computed again when there is one, ahead of what was queued after it;
- * - nothing waits without a bound: the queue is bounded, and a full one refuses at once.
+ * - Every submitted item is answered exactly once, with its own output or a ServeError, in the order submitted.
+ * - Requests take turns, so a large one does not starve small ones.
+ * - An item that expired or was canceled before its batch is run, or run again, never reaches `run`.
+ * - Nor does an item that would expire before its batch ends at twice the measured speed, while there is other work.
+ * - The engine gets its next batch before the answers of the last are given.
+ * - A batch that fails is run again in halves, so that a poisonous item fails alone.
+ * - A batch that loses its engine is run again before anything that still waits.
+ * - The queue is bounded, and refuses at once when full.
  */
 export class Batcher<Key, Input, Output extends object> {
   readonly #engine: BatchEngine<Key, Input, Output>
-  readonly #options: BatcherOptions<Key>
+  readonly #options: BatcherOptions
   readonly #queue = new FairQueue<Job<Key, Input, Answer<Output>>>()
   readonly #schedule: EngineSchedule
   /** Batches to be computed again. */
@@ -63,27 +62,26 @@ export class Batcher<Key, Input, Output extends object> {
   #stopHold: (() => void) | undefined
   #draining: { promise: Promise<void>; resolve: () => void } | undefined
 
-  constructor(engine: BatchEngine<Key, Input, Output>, options: BatcherOptions<Key>) {
+  constructor(engine: BatchEngine<Key, Input, Output>, options: BatcherOptions) {
     this.#engine = engine
     this.#options = options
     this.#schedule = new EngineSchedule({ ...options, concurrency: () => engine.ready })
   }
 
-  /** Items waiting; those being computed are not counted. */
+  /** Items waiting, without those that the engine has. */
   get queueDepth(): number {
     return this.#queue.size
   }
 
-  /** Whole seconds until what waits now is done, from 1 to 60. */
+  /** Whole seconds until everything that waits now is done, from 1 to 60. */
   get retryAfterS(): number {
     return Math.min(Math.max(Math.ceil(this.#schedule.msUntilDone(this.#queue.size) / 1000), 1), 60)
   }
 
   /**
-   * Why a request of `items` would be refused at this moment: `draining`, `deadline_exceeded`, `queue_full`, or
-   * `deadline_unreachable` when the measured speed of the engine cannot meet the deadline. What leaves at once or with the
-   * very next batch is not judged: it costs the engine nothing if it turns out late, and what was measured once must be
-   * measured again.
+   * Why a request of `items` would be refused now: `draining`, `deadline_exceeded`, `queue_full`, or
+   * `deadline_unreachable` at the measured speed. A request that fits into the next batch is never unreachable: it costs
+   * little if it is late, and the speed must be measured again.
    */
   refusal(items: number, deadline = Number.POSITIVE_INFINITY): ServeError | undefined {
     const { clock, maxBatchSize, maxQueueSize } = this.#options
@@ -103,8 +101,8 @@ export class Batcher<Key, Input, Output extends object> {
   }
 
   /**
-   * Queues `inputs` as one request. Resolves once each has its answer; a failure of one item is its answer, not a
-   * rejection. Rejects with `canceled`, or as `refusal` says, when nothing was accepted.
+   * Queues `inputs` as one request. Resolves when each has its answer, which may be a ServeError. Rejects with `canceled`
+   * or the `refusal` when nothing was accepted.
    */
   async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
     if (options.signal?.aborted) throw new ServeError('canceled', 'the client went away')
@@ -121,16 +119,11 @@ export class Batcher<Key, Input, Output extends object> {
       },
     })
     this.#queue.add(job)
-    this.#dispatch()
+    this.wake()
     return await job.settled
   }
 
-  /** Looks for work again: what the engine offers has changed. */
-  wake(): void {
-    this.#dispatch()
-  }
-
-  /** Accepts nothing more; resolves when everything accepted has been answered. */
+  /** Stops accepting; resolves when everything accepted has been answered. */
   drain(): Promise<void> {
     if (!this.#draining) {
       let resolve = (): void => {}
@@ -139,11 +132,12 @@ export class Batcher<Key, Input, Output extends object> {
       })
       this.#draining = { promise, resolve }
     }
-    this.#dispatch()
+    this.wake()
     return this.#draining.promise
   }
 
-  #dispatch(): void {
+  /** Sends what the engine takes now. */
+  wake(): void {
     this.#stopHold?.()
     this.#stopHold = undefined
     for (let batch = this.#nextBatch(); batch; batch = this.#nextBatch()) void this.#run(batch)
@@ -151,7 +145,7 @@ export class Batcher<Key, Input, Output extends object> {
     if (done) this.#draining?.resolve()
   }
 
-  /** The batch to send now; undefined when there is none, or the engine wants none, or it is held for company. */
+  /** The batch to send now; undefined when nothing waits, the engine offers no place, or the batch is held to fill up. */
   #nextBatch(): Batch<Key, Input, Output> | undefined {
     const [retry] = this.#retries
     const waiting = this.#queue.size + (retry?.items.length ?? 0)
@@ -162,11 +156,11 @@ export class Batcher<Key, Input, Output extends object> {
       return { ...retry, place, reason: 'retry' }
     }
     const { batchTimeoutMs, maxBatchSize, clock } = this.#options
-    // What goes ahead can no longer grow: where batches are held for company, it has to be full.
+    // A batch sent ahead can no longer grow. Where batches are held to fill up, it must be full.
     if (place === 'ahead' && batchTimeoutMs > 0 && this.#queue.size < maxBatchSize) return undefined
     const { key, holdMs } = this.#next()
     if (holdMs > 0) {
-      this.#stopHold = clock.after(holdMs, () => this.#dispatch())
+      this.#stopHold = clock.after(holdMs, () => this.wake())
       return undefined
     }
     const items = this.#take(key, place)
@@ -174,8 +168,8 @@ export class Batcher<Key, Input, Output extends object> {
   }
 
   /**
-   * The key of the next batch and the milliseconds it should wait for company: the first in turn of those that need not
-   * wait, else the one that has to wait the least. No key stands for the first in turn.
+   * The key of the next batch, and the milliseconds to hold it: of the keys with the shortest hold, the first in turn. No
+   * key means whichever is first in turn.
    */
   #next(): { key?: Key; holdMs: number } {
     const { batchTimeoutMs, maxBatchSize, clock } = this.#options
@@ -189,10 +183,9 @@ export class Batcher<Key, Input, Output extends object> {
   }
 
   /**
-   * The items of the next batch: those that can be answered in time, and those that have expired already, which are told
-   * so and left out when it runs. The others expire in the queue; but an engine that has nothing at all is given them, and
-   * is measured again by that. Nothing goes ahead before it is known how long batches take, for it can no longer be
-   * dropped.
+   * The items of the next batch: those that can be answered in time, and those that have expired, which `#stillWanted`
+   * drops. The rest stays in the queue and expires there, unless the engine is idle: it then takes them, which measures its
+   * speed again. Nothing goes ahead before a speed is measured, since it can no longer be dropped.
    */
   #take(key: Key | undefined, place: Place): Item<Job<Key, Input, Answer<Output>>>[] {
     const { maxBatchSize, clock } = this.#options
@@ -203,7 +196,7 @@ export class Batcher<Key, Input, Output extends object> {
     const timely = this.#queue.take(maxBatchSize, { key, fits })
     if (timely.length > 0) return timely
     if (this.#schedule.isIdle) return this.#queue.take(maxBatchSize, { key })
-    // What this key has is left to expire: other keys need not wait for that.
+    // This key has nothing timely; another may.
     return key === undefined ? [] : this.#queue.take(maxBatchSize, { fits })
   }
 
@@ -214,7 +207,7 @@ export class Batcher<Key, Input, Output extends object> {
     return batchTimeoutMs > 0 && !this.#draining ? 'timeout' : 'idle'
   }
 
-  /** Computes a batch, and then answers its items, or has them computed again. */
+  /** Computes a batch, then answers its items or queues them again. */
   async #run({ items: batch, place, reason, losses }: Batch<Key, Input, Output>): Promise<void> {
     const items = this.#stillWanted(batch)
     const [first] = items
@@ -225,10 +218,10 @@ export class Batcher<Key, Input, Output extends object> {
     const failed = result instanceof ServeError
     const startedAt = this.#schedule.end(scheduled, !failed)
     const computeMs = this.#options.clock.now() - startedAt
-    if (!failed) this.#options.onBatch?.({ key, size: items.length, computeMs, reason })
+    if (!failed) this.#options.onBatch?.({ size: items.length, reason })
     const again = failed && this.#retry(items, losses, result)
-    // The engine first: answers take their time to be written, and it would idle for as long.
-    this.#dispatch()
+    // The engine first: it would idle while answers are written.
+    this.wake()
     if (again) return
     for (const [i, { job, index }] of items.entries()) {
       const queueMs = Math.max(0, startedAt - job.submittedAt)
@@ -249,8 +242,8 @@ export class Batcher<Key, Input, Output extends object> {
   }
 
   /**
-   * Queues a batch that failed, ahead of what waits: as a whole where its engine ended, else in halves. False when it has
-   * lost too many engines, or is one item that fails alone: the error is then the answer.
+   * Queues a failed batch before everything that waits: whole if its engine ended, else in halves. False when it has lost
+   * too many engines or is a single item; the error is then the answer.
    */
   #retry(items: Item<Job<Key, Input, Answer<Output>>>[], losses: number, { code }: ServeError): boolean {
     if (code === 'engine_unavailable') {
@@ -264,7 +257,7 @@ export class Batcher<Key, Input, Output extends object> {
     return true
   }
 
-  /** Drops what nobody waits for. Whoever's deadline passed is told so here, even if its timer is late. */
+  /** Drops items that nobody waits for. Fails those whose deadline has passed, even if their timer is late. */
   #stillWanted(items: Item<Job<Key, Input, Answer<Output>>>[]): Item<Job<Key, Input, Answer<Output>>>[] {
     const now = this.#options.clock.now()
     return items.filter(({ job, index }) => {
@@ -278,6 +271,6 @@ interface Batch<Key, Input, Output extends object> {
   items: Item<Job<Key, Input, Answer<Output>>>[]
   place: Place
   reason: DispatchReason
-  /** Engines that have ended under it. */
+  /** Engines that ended while they had it. */
   losses: number
 }

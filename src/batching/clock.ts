@@ -1,8 +1,8 @@
-/** Time as a dependency, so that no test of it has to wait. */
+/** Time as a dependency, so that tests need not wait. */
 export interface Clock {
   /** Milliseconds, monotonic, from an arbitrary start. */
   now(): number
-  /** Calls back once after `ms`; the function returned calls it off. */
+  /** Calls back once after `ms`; the returned function cancels that. */
   after(ms: number, callback: () => void): () => void
 }
 

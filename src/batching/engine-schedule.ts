@@ -2,48 +2,48 @@ import type { Clock } from './clock.ts'
 import { ServiceTime } from './service-time.ts'
 
 /**
- * Share of the time left that a forecast may fill. Under overload every request is admitted at this limit, and one that
- * turns out late has cost the engine an answer that nobody reads.
+ * A request is admitted if its forecast fits into this share of the time it has left. Under overload all requests come
+ * close to the limit, and a late answer is wasted work.
  */
 const MARGIN = 0.9
 
-/** Where a batch goes: it is computed at once, or waits with the engine behind one that is. */
+/** Where a batch goes: it is computed at once, or it waits with the engine behind the batch being computed. */
 export type Place = 'compute' | 'ahead'
 
 /** A batch that the engine has. */
 export interface ScheduledBatch {
   items: number
-  /** When its computation began, on the clock's scale (ms); when it was sent, while it waits behind another. */
+  /** When its computation began (clock ms); while it waits behind another, when it was sent. */
   startedAt: number
-  /** When that is expected to end. */
+  /** When its computation should end (clock ms). */
   expectedEnd: number
 }
 
 interface ScheduleOptions {
   clock: Clock
   maxBatchSize: number
-  /** Batches that are computed side by side when there is work for all. */
+  /** Batches that can be computed at the same time. */
   concurrency: () => number
 }
 
-/** What the engine is doing, and when it will be free: the batches that it has, and how long recent ones took. */
+/** The batches that the engine has, and when it will be free, forecast from recent batches. */
 export class EngineSchedule {
   readonly #options: ScheduleOptions
   readonly #serviceTime = new ServiceTime()
   readonly #computing = new Set<ScheduledBatch>()
-  /** In the order in which they will be computed. */
+  /** In the order of their computation. */
   readonly #ahead: ScheduledBatch[] = []
 
   constructor(options: ScheduleOptions) {
     this.#options = options
   }
 
-  /** True while the engine has no batch at all. */
+  /** True while the engine has no batch. */
   get isIdle(): boolean {
     return this.#computing.size + this.#ahead.length === 0
   }
 
-  /** Items of the batches that wait with the engine. */
+  /** Items in batches that were sent ahead. */
   get itemsAhead(): number {
     return this.#ahead.reduce((sum, { items }) => sum + items, 0)
   }
@@ -55,10 +55,7 @@ export class EngineSchedule {
     return batch
   }
 
-  /**
-   * The batch has ended, and the next of those that wait begins. Returns when it had begun. Only one that succeeded tells
-   * how fast the engine is.
-   */
+  /** Removes a batch, lets the next one begin, and returns when this one began. Only successes count as measurements. */
   end(batch: ScheduledBatch, succeeded: boolean): number {
     const { items, startedAt } = batch
     if (this.#computing.delete(batch)) {
@@ -70,8 +67,8 @@ export class EngineSchedule {
   }
 
   /**
-   * When a batch of `items` sent now will have ended at the earliest, on the clock's scale: after what it must wait for,
-   * and at twice the measured speed. Undefined while nothing has been measured.
+   * The earliest end (clock ms) of a batch of `items` sent now: after the batch it waits for, at twice the measured speed.
+   * Undefined while nothing has been measured.
    */
   earliestEnd(items: number, place: Place): number | undefined {
     const expectedMs = this.#serviceTime.estimate(items)
@@ -81,19 +78,19 @@ export class EngineSchedule {
     return now + wait + expectedMs / 2
   }
 
-  /** Milliseconds until the last of `items` waiting ones has its answer; 0 while nothing has been measured. */
+  /** Milliseconds until `items` waiting items are all answered; 0 while nothing has been measured. */
   msUntilDone(items: number): number {
     const { maxBatchSize } = this.#options
     const free = this.#msUntilEachIsFree()
-    // The last batch counts as a full one too: by then, others will have joined it. Engines take turns, each from when it
-    // is free, since none is busy for longer than a full batch.
+    // The last batch counts as full, since other items will join it. Engines take turns from when each is free; none is
+    // busy for longer than a full batch.
     const batchMs = this.#serviceTime.estimate(Math.min(items, maxBatchSize))
     const before = Math.max(0, Math.ceil(items / maxBatchSize) - 1)
     const rounds = items === 0 ? 0 : Math.floor(before / free.length) + 1
     return (free[before % free.length] as number) + rounds * batchMs
   }
 
-  /** Whether the last of `items` waiting ones will have its answer within `ms`; true while nothing has been measured. */
+  /** Whether `items` waiting items can all be answered within `ms`; true while nothing has been measured. */
   canMeet(ms: number, items: number): boolean {
     return ms === Number.POSITIVE_INFINITY || this.msUntilDone(items) <= MARGIN * ms
   }
@@ -109,7 +106,7 @@ export class EngineSchedule {
     return [...this.#computing].map(({ expectedEnd }) => Math.max(0, expectedEnd - now)).sort((a, b) => a - b)
   }
 
-  /** One for each batch that is computed side by side, the first to be free first. */
+  /** One number per engine, in ascending order. */
   #msUntilEachIsFree(): number[] {
     const concurrency = Math.max(1, this.#options.concurrency())
     const busy = this.#msUntilEachEnds()

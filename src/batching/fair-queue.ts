@@ -1,8 +1,8 @@
-/** What the queue knows of a job: its inputs leave in order, and all under one key. */
+/** What the queue knows of a job. Its inputs leave in order. */
 export interface QueuedJob {
   key: unknown
   inputs: readonly unknown[]
-  /** On the clock's scale (ms). */
+  /** Clock ms. */
   submittedAt: number
 }
 
@@ -14,15 +14,15 @@ export interface Item<J extends QueuedJob> {
 }
 
 /**
- * Jobs with inputs that wait for a batch. Jobs take turns of one input each, so the inputs of a large job interleave with
- * everybody else's. A job that gives up leaves in one step, however many inputs it has.
+ * Jobs whose inputs wait for a batch. Jobs take turns of one input each, so that a large job does not block the others.
+ * A job leaves in one step, however many inputs it has.
  */
 export class FairQueue<J extends QueuedJob> {
-  /** Inputs that have left, by job. Insertion order is the order of turns: a job that had its turn is added again. */
+  /** Number of inputs taken, by job. Insertion order is the order of turns: after its turn, a job is added again. */
   readonly #taken = new Map<J, number>()
   #size = 0
 
-  /** Inputs that wait. */
+  /** Number of waiting inputs. */
   get size(): number {
     return this.#size
   }
@@ -33,7 +33,7 @@ export class FairQueue<J extends QueuedJob> {
     this.#size += job.inputs.length
   }
 
-  /** Takes out what still waits of a job. */
+  /** Removes the inputs of a job that still wait. */
   remove(job: J): void {
     const taken = this.#taken.get(job)
     if (taken === undefined) return
@@ -47,7 +47,7 @@ export class FairQueue<J extends QueuedJob> {
     return undefined
   }
 
-  /** What waits under each key, keys in the order of turns. */
+  /** The waiting inputs of each key. Keys are in the order of turns. */
   waiting(): Map<J['key'], { count: number; oldestAt: number }> {
     const groups = new Map<J['key'], { count: number; oldestAt: number }>()
     for (const [{ key, inputs, submittedAt }, taken] of this.#taken) {
@@ -59,7 +59,7 @@ export class FairQueue<J extends QueuedJob> {
     return groups
   }
 
-  /** Inputs that will have left before the last of `inputs` from a new job does, if no other job comes. */
+  /** Number of waiting inputs that leave before the last of `inputs` from a job added now. */
   ahead(inputs: number): number {
     let ahead = 0
     for (const [job, taken] of this.#taken) ahead += Math.min(job.inputs.length - taken, inputs)
@@ -67,13 +67,13 @@ export class FairQueue<J extends QueuedJob> {
   }
 
   /**
-   * Takes up to `max` inputs of one key, one per job and turn; without a key, of the job whose turn is next. A job that
-   * does not fit is passed over and keeps its turn.
+   * Takes up to `max` inputs of one key, one per job and turn. Without `key`, takes that of the job whose turn is next. A
+   * job that does not fit is skipped and keeps its turn.
    */
   take(max: number, { key, fits = () => true }: TakeOptions<J> = {}): Item<J>[] {
     const items: Item<J>[] = []
     let chosen = key
-    // A job added again during the loop is visited again, which is what makes the turns go round.
+    // The loop visits a job again when it is added again: this is what makes the turns go round.
     for (const [job, index] of this.#taken) {
       if (items.length === max) break
       if ((chosen !== undefined && job.key !== chosen) || !fits(job)) continue

@@ -14,7 +14,7 @@ export interface BatchCost {
 /** An item's output, with what its batch cost. */
 export type Answer<Output> = Output & BatchCost
 
-/** What is used of an AbortSignal, so that a caller can do with less than one. */
+/** The part of an AbortSignal that is used here; creating a real one costs more (see `clientSignal`). */
 export interface CancelSignal {
   readonly aborted: boolean
   addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void
@@ -22,9 +22,9 @@ export interface CancelSignal {
 }
 
 export interface SubmitOptions {
-  /** On the clock's scale (ms): items without an answer by then fail with `deadline_exceeded`. */
+  /** Clock ms. Items without an answer by then fail with `deadline_exceeded`. */
   deadline?: number | undefined
-  /** When aborted, items without an answer fail with `canceled`. */
+  /** When it is aborted, items without an answer fail with `canceled`. */
   signal?: CancelSignal | undefined
 }
 
@@ -36,12 +36,12 @@ export interface JobOptions<Key, Input> extends SubmitOptions {
   onGiveUp?: () => void
 }
 
-/** One request's items: collects their answers, and gives up those still missing on deadline or abort. */
+/** One request's items. Collects their answers; on deadline or abort, fails those that have none. */
 export class Job<Key, Input, Result> {
   readonly key: Key
   readonly inputs: readonly Input[]
   readonly submittedAt: number
-  /** On the clock's scale (ms); infinite where there is none. */
+  /** Clock ms; infinite if there is none. */
   readonly deadline: number
   /** Resolves when every item has its answer. */
   readonly settled: Promise<(Result | ServeError)[]>
@@ -76,7 +76,7 @@ export class Job<Key, Input, Result> {
     return this.#answers[index] === undefined
   }
 
-  /** The first answer of an item counts; a later one is dropped. */
+  /** Answers an item. Only its first answer counts. */
   settle(index: number, answer: Result | ServeError): void {
     if (!this.waitsFor(index)) return
     this.#answers[index] = answer
@@ -84,7 +84,7 @@ export class Job<Key, Input, Result> {
     if (this.#missing === 0) this.#finish()
   }
 
-  /** Gives up when the deadline is not after `now`. */
+  /** Gives up if the deadline has passed at `now`. */
   expireAt(now: number): void {
     if (this.deadline <= now) this.#giveUp(new ServeError('deadline_exceeded', 'the deadline passed'))
   }

@@ -1,11 +1,11 @@
-/** Weight that what was measured before keeps with each new batch: the last ten batches count for two thirds. */
+/** Each new batch multiplies the weight of earlier ones by this: the last ten batches make up two thirds of the total. */
 const MEMORY = 0.9
-/** A batch counts for at most this many times what was expected: one that waited for a new engine says nothing of the next. */
+/** A batch counts as at most this many times its estimate: one that waited for a new engine is no measure of the next. */
 const MAX_SURPRISE = 3
 
 /**
- * How long a batch of n items takes: `fixed + perItem * n`, fitted to recent batches by weighted least squares. Where
- * their sizes are too alike to tell the two apart, the one that makes the estimate smaller is assumed.
+ * How long a batch of n items takes: `fixed + perItem * n`, fitted to recent batches by weighted least squares. If their
+ * sizes are too similar for a fit, all of the time is taken as fixed or as per item, whichever gives the smaller estimate.
  */
 export class ServiceTime {
   #weight = 0
@@ -28,7 +28,7 @@ export class ServiceTime {
     if (this.#weight === 0) return 0
     const meanItems = this.#items / this.#weight
     const meanMs = this.#ms / this.#weight
-    // Neither part of the time can be negative, which bounds the slope from both sides.
+    // `fixed` and `perItem` cannot be negative: this bounds the slope on both sides.
     const steepest = meanMs / meanItems
     const variance = this.#itemsSquared / this.#weight - meanItems ** 2
     const covariance = this.#itemsTimesMs / this.#weight - meanItems * meanMs

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { withQuantization } from '../quantization/model-json.ts'
 import { type Quantized, quantizeModel } from '../quantization/quantize-model.ts'
 import { SampleSet } from '../quantization/sample-set.ts'
+import { inFile } from '../repository/in-file.ts'
 import { loadGraph } from '../repository/load-graph.ts'
 import { type Manifest, parseManifest } from '../repository/manifest.ts'
 import { quantizeReport } from './quantize-report.ts'
@@ -39,7 +40,7 @@ async function run(directory: string, options: Options): Promise<void> {
   const path = join(directory, 'model.json')
   if (!existsSync(path)) throw new Error(`${directory} is no model's folder: it has no model.json`)
   const text = readFileSync(path, 'utf8')
-  const manifest = readManifest(path, text)
+  const manifest = inFile(path, () => parseManifest(text))
   const graph = loadGraph({ directory, manifest })
   const { calibration, evaluation } = readSamples(options, manifest)
   const progress = new Progress()
@@ -61,19 +62,11 @@ async function run(directory: string, options: Options): Promise<void> {
   process.stdout.write(quantizeReport(result))
   if (options.dryRun) return
   const changed = withQuantization(text, result.quantization)
-  readManifest(path, changed)
+  inFile(path, () => parseManifest(changed))
   // A rename, so that readers see the old file or the new one.
   writeFileSync(`${path}.new`, changed)
   renameSync(`${path}.new`, path)
   process.stdout.write(`written to ${path}\n`)
-}
-
-function readManifest(path: string, text: string): Manifest {
-  try {
-    return parseManifest(text)
-  } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`, { cause: error })
-  }
 }
 
 function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {

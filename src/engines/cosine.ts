@@ -1,6 +1,6 @@
 /**
- * Cosine of the angle between two vectors; 1 for two vectors of zeros, 0 where only one is, NaN where a value is and for
- * two lengths.
+ * Cosine of the angle between two vectors. If both are zero 1, if one is zero 0. NaN if a value is NaN or the lengths
+ * differ.
  */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.NaN
@@ -15,7 +15,7 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return product / Math.sqrt(squareA * squareB)
 }
 
-/** Row by row, of two `[count, size]` arrays. */
+/** The cosine of each pair of rows of two `[count, size]` arrays. */
 export function rowCosines(a: Float32Array, b: Float32Array, count: number): number[] {
   const size = a.length / count
   return Array.from({ length: count }, (_, row) => {

@@ -1,9 +1,8 @@
 /**
- * What went wrong on the device, read from the library's words: TensorFlow hands its status codes to JavaScript only as
- * text. Undefined for anything else, which is then the input's or the model's own failure.
+ * A failure of the device, recognised by its message: TensorFlow passes its status codes to JavaScript only as text.
  *
  * - `out_of_memory`: the batch did not fit; a smaller one may.
- * - `device_lost`: the driver or the CUDA context is broken. CUDA never recovers from these within a process.
+ * - `device_lost`: the driver or the CUDA context is broken. CUDA does not recover from that within a process.
  */
 type DeviceError = 'out_of_memory' | 'device_lost'
 
@@ -15,7 +14,7 @@ const OUT_OF_MEMORY = new RegExp(
     'out of memory',
     'failed to allocate memory',
     '(?:CUDNN|CUBLAS)_STATUS_ALLOC_FAILED',
-    // cuDNN 9's word for the same.
+    // cuDNN 9.
     'CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED',
   ].join('|'),
   'i',
@@ -36,6 +35,7 @@ const DEVICE_LOST = new RegExp(
   'i',
 )
 
+/** Undefined if the error is not the device's but the input's or the model's. */
 export function deviceErrorOf(error: unknown): DeviceError | undefined {
   const message = error instanceof Error ? error.message : String(error)
   if (OUT_OF_MEMORY.test(message)) return 'out_of_memory'

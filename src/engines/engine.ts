@@ -7,17 +7,17 @@ export type EngineName = (typeof ENGINE_NAMES)[number]
 /** What `ENGINE=auto` tries, in order. */
 export const AUTO_ORDER = ['cuda', 'onnx', 'wasm'] as const satisfies readonly EngineName[]
 
-/** What weights and activations are held in while a graph runs. Answers are float32 always. */
+/** Type of weights and activations while a graph runs. Answers are always float32. */
 export const PRECISIONS = ['fp32', 'fp16', 'int8'] as const
 export type Precision = (typeof PRECISIONS)[number]
 
 /**
- * Threads that a batch may take of the CPU: all of them, or the process's share, since its neighbours compute meanwhile.
- * Engines without neighbours on the CPU, or with one thread, have no use for it.
+ * CPU threads that a batch may use: all, or only the process's share because other processes compute too. Ignored by
+ * engines that do not share the CPU or have one thread.
  */
 export type Threads = 'all' | 'share'
 
-/** What a graph runs on. */
+/** The inputs of one run. */
 export interface Batch {
   /** `[batchSize, C, H, W]`, row-major. */
   input: Float32Array
@@ -26,7 +26,7 @@ export interface Batch {
   threads?: Threads | undefined
 }
 
-/** Both answers of one forward pass, rows in the order of the inputs. */
+/** Both answers of one forward pass. Rows are in the order of the inputs. */
 export interface Outputs {
   /** `[batch, numClasses]`, row-major. */
   logits: Float32Array
@@ -35,27 +35,27 @@ export interface Outputs {
 }
 
 export interface EngineOptions {
-  /** Threads that compute, of all processes together; 0 takes one per core. */
+  /** Threads that compute, over all processes; 0 means one per core. */
   threads: number
-  /** `auto` takes the fastest that keeps the model's answers; one named here that the engine lacks is an error. */
+  /** `auto` takes the fastest that preserves the model's answers. Naming one that the engine lacks is an error. */
   precision: 'auto' | Precision
-  /** Folder that `resnet-serve install-tensorflow` filled; passed over where it does not exist. Absolute. */
+  /** Absolute path of the folder that `resnet-serve install-tensorflow` writes; need not exist. */
   tensorflowDir: string
   gpu?: GpuOptions | undefined
-  /** Absent where one process has all threads. */
+  /** Absent if one process has all threads. */
   share?: Share | undefined
 }
 
-/** Which of the processes that share the CPU's threads this is, from 0, and how many they are. */
+/** Index of this process among those that share the CPU, from 0, and their number. */
 export interface Share {
   index: number
   count: number
 }
 
 export interface GpuOptions {
-  /** The one GPU this process may see, as CUDA_VISIBLE_DEVICES names it; undefined leaves all visible. */
+  /** The only GPU visible to this process, as in CUDA_VISIBLE_DEVICES; undefined leaves all visible. */
   device?: string | undefined
-  /** Megabytes of its memory to take at the most; 0 or undefined sets no limit. */
+  /** Most megabytes of GPU memory to use; 0 or undefined is no limit. */
   memoryLimitMb?: number | undefined
 }
 
@@ -65,30 +65,30 @@ export interface Engine {
   /** For /info and the log: library, version, device. */
   readonly details: Record<string, string | number>
   /**
-   * True where the first run of a new batch size is slow (CUDA picks its algorithms per shape): batches are then padded
-   * up to the allowed sizes, each of which is run once before the server is ready.
+   * True if the first run of a batch size is slow (CUDA chooses algorithms per shape). Batches are then padded up to the
+   * allowed sizes, and each size is run once before the server is ready.
    */
   readonly fixedBatchSizes: boolean
   /**
-   * True where the first of several processes can take all threads for a batch (`Batch.threads`). A batch on all threads
-   * has its answers sooner than two side by side, so the other processes are for when more waits than one.
+   * True if the first of several processes can use all threads for a batch (`Batch.threads`). A single batch ends sooner
+   * on all threads, so the other processes get work only when more than one batch waits.
    */
   readonly takesAllThreads: boolean
-  /** Tensors that the library holds now; a number that grows is a leak. Absent where the library has no such count. */
+  /** Tensors that the library holds; a growing number is a leak. Absent if the library does not count them. */
   liveTensors?: () => number
-  /** Rejects with a plain Error when the precision asked for cannot be had. */
+  /** Rejects with a plain Error when the requested precision is not possible. */
   compile(graph: Graph, extras?: ModelExtras): Promise<CompiledGraph>
 }
 
-/** A graph with its weights, ready to run. Owns what it allocated until `dispose`. */
+/** A graph with its weights, ready to run. `dispose` frees what it allocated; methods do not use `this`. */
 export interface CompiledGraph {
   readonly precision: Precision
-  /** Why `auto` did not take a faster precision; for the log and /info. */
+  /** Why `auto` did not take a faster precision. */
   readonly precisionReason?: string | undefined
   /** Runs are never concurrent. */
   run(batch: Batch): Promise<Outputs>
   dispose(): Promise<void>
 }
 
-/** Opens an engine, or throws an Error whose message says why it cannot run on this machine. */
+/** Opens an engine. Rejects with an Error that says why it cannot run on this machine. */
 export type OpenEngine = (options: EngineOptions) => Promise<Engine>

@@ -1,8 +1,8 @@
 import type { Graph, GraphNode } from '../resnet/graph.ts'
 
 /**
- * Writes one node of each kind in some format; called in the graph's order, so inputs exist before their readers. A new kind
- * of node does not compile until every format can write it.
+ * Writes nodes in some format, with one method for each kind. Called in the graph's order: a node's inputs come before it.
+ * A new kind of node does not compile until every format can write it.
  */
 export type GraphEmitter = { [Op in GraphNode['op']]: (node: Extract<GraphNode, { op: Op }>) => void }
 

@@ -2,8 +2,8 @@ import { deviceErrorOf } from './device-errors.ts'
 import type { Batch, CompiledGraph, Outputs } from './engine.ts'
 
 /**
- * Goes on when a batch does not fit into the device's memory: it is run again in halves, and no later batch is run
- * larger than what fitted. A single input that does not fit is its own failure.
+ * Runs a batch again in halves when it does not fit into the device's memory, and from then on runs no larger batch than
+ * fitted. Fails when a single input does not fit.
  */
 export function boundByMemory(graph: CompiledGraph, onShrink: (batchSize: number) => void): CompiledGraph {
   let largest = Number.POSITIVE_INFINITY
@@ -24,7 +24,7 @@ export function boundByMemory(graph: CompiledGraph, onShrink: (batchSize: number
   const halves = async ({ input, batchSize, threads }: Batch): Promise<Outputs> => {
     const middle = Math.ceil(batchSize / 2)
     const row = input.length / batchSize
-    // Copied, since an engine may answer with memory that its next run uses again.
+    // Copied, since an engine may reuse the memory of its answer in the next run.
     const first = structuredClone(await run({ input: input.subarray(0, middle * row), batchSize: middle, threads }))
     const second = await run({ input: input.subarray(middle * row), batchSize: batchSize - middle, threads })
     return {
@@ -33,8 +33,7 @@ export function boundByMemory(graph: CompiledGraph, onShrink: (batchSize: number
     }
   }
 
-  const { precision, precisionReason } = graph
-  return { precision, precisionReason, run, dispose: () => graph.dispose() }
+  return { ...graph, run }
 }
 
 function concatenate(a: Float32Array, b: Float32Array): Float32Array {

@@ -1,6 +1,6 @@
 import { AUTO_ORDER, type Engine, type EngineName, type EngineOptions, type OpenEngine } from './engine.ts'
 
-/** Imported on demand: each module loads a native or wasm library that the others have no use for. */
+/** Imported on demand, since each module loads a native or wasm library. */
 const OPENERS: Record<EngineName, () => Promise<OpenEngine>> = {
   cuda: async () => (await import('./tensorflow/tensorflow.ts')).openCuda,
   tensorflow: async () => (await import('./tensorflow/tensorflow.ts')).openTensorflow,
@@ -15,8 +15,8 @@ interface OpenedEngine {
 }
 
 /**
- * Opens the engine of that name, or with `auto` the first that works. Throws when there is none: an engine asked for by
- * name is never silently replaced.
+ * Opens the engine named, or with `auto` the first that works. Throws when none does: an engine asked for by name is never
+ * replaced by another.
  */
 export async function openEngine(
   choice: EngineName | 'auto',

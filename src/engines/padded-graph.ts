@@ -1,14 +1,12 @@
 import type { CompiledGraph, Outputs } from './engine.ts'
 
 /**
- * Runs every batch at one of `sizes` (ascending): short ones are filled up with their first row, which is valid input
- * and costs no special case in the graph, and the surplus rows of the answer are dropped.
+ * Runs every batch at one of `sizes` (ascending). Fills a smaller batch up with copies of its first row, which is valid
+ * input, and drops the surplus rows of the answer.
  */
 export function padToSizes(graph: CompiledGraph, sizes: readonly number[]): CompiledGraph {
-  const { precision, precisionReason } = graph
   return {
-    precision,
-    precisionReason,
+    ...graph,
     async run(batch): Promise<Outputs> {
       const { input, batchSize } = batch
       const size = paddedSize(batchSize, sizes)
@@ -23,11 +21,10 @@ export function padToSizes(graph: CompiledGraph, sizes: readonly number[]): Comp
         embedding: embedding.subarray(0, (embedding.length / size) * batchSize),
       }
     },
-    dispose: () => graph.dispose(),
   }
 }
 
-/** The smallest allowed size that holds the batch; a batch larger than all of them runs as it is. */
+/** The smallest of `sizes` that holds the batch; `batchSize` itself if none does. */
 export function paddedSize(batchSize: number, sizes: readonly number[]): number {
   return sizes.find((size) => size >= batchSize) ?? batchSize
 }

@@ -12,7 +12,7 @@ export type ModelBatcher = Batcher<ServedModel, Float32Array, Outputs>
 type Engine = Pick<EnginePool, 'count' | 'ready' | 'offer' | 'run'>
 
 /** The engine computes each batch as one array. */
-export function createModelBatcher(engine: Engine, options: BatcherOptions<ServedModel>): ModelBatcher {
+export function createModelBatcher(engine: Engine, options: BatcherOptions): ModelBatcher {
   return new Batcher(
     {
       get count() {

@@ -6,12 +6,12 @@ export interface Box {
   height: number
 }
 
-/** A part smaller than this share of the largest is a speck. The bar of a 5 or a broken 4 is well above it. */
+/** A part smaller than this share of the largest is a speck. The bar of a 5 or a part of a broken 4 is larger. */
 const SPECK_SHARE = 0.08
 
 /**
- * The rectangle around all ink of at least `threshold`, specks left out; undefined when there is none. Parts are
- * 8-connected. A part that is a speck is set to zero in `ink`, so that it does not come along in the crop.
+ * The rectangle around all 8-connected parts with ink of at least `threshold`, specks left out; undefined if there are
+ * none. Sets specks to zero in `ink`, so that the crop does not contain them.
  */
 export function connectedInk(ink: Float32Array, width: number, height: number, threshold: number): Box | undefined {
   const parts = findParts(ink, width, height, Math.max(threshold, 1))
@@ -35,7 +35,7 @@ export function connectedInk(ink: Float32Array, width: number, height: number, t
   return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 }
 }
 
-/** Flood fill over all pixels of at least `threshold`: the pixels of each connected part. */
+/** The pixels of each connected part, by flood fill. */
 function findParts(ink: Float32Array, width: number, height: number, threshold: number): number[][] {
   const seen = new Uint8Array(ink.length)
   const parts: number[][] = []
@@ -43,7 +43,7 @@ function findParts(ink: Float32Array, width: number, height: number, threshold: 
     if (seen[start] || (ink[start] as number) < threshold) continue
     seen[start] = 1
     const part = [start]
-    // `part` is both the result and the queue of pixels whose neighbours are still to be looked at.
+    // `part` is the result and also the queue of pixels whose neighbours must be visited.
     for (let next = 0; next < part.length; next++) {
       const pixel = part[next] as number
       const x = pixel % width

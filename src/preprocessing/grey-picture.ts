@@ -1,11 +1,11 @@
-/** A one-channel picture of 8-bit greys, row-major. */
+/** 8-bit greys, row-major. */
 export interface GreyPicture {
   data: Uint8Array
   width: number
   height: number
 }
 
-/** The greys of the outermost rows and columns, side by side. */
+/** The greys of the outermost rows and columns. */
 export function sides({ data, width, height }: GreyPicture): Record<'top' | 'bottom' | 'left' | 'right', Uint8Array> {
   const left = new Uint8Array(height)
   const right = new Uint8Array(height)
@@ -20,7 +20,7 @@ export function median(values: Uint8Array): number {
   return Uint8Array.from(values).sort()[values.length >> 1] ?? 0
 }
 
-/** Dark on light becomes light on dark. The ground is what most of the border shows. In place. */
+/** Inverts a picture with a light background, in place. The background is judged by the median of the border. */
 export function invertIfLight(picture: GreyPicture): void {
   const { top, bottom, left, right } = sides(picture)
   if (median(Buffer.concat([top, bottom, left, right])) < 128) return

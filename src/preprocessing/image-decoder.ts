@@ -12,17 +12,17 @@ import { fitInk } from './ink.ts'
 import { readSmallPng } from './small-png.ts'
 import { toGrey } from './to-grey.ts'
 
-/** With `fit: ink` a picture is searched for its ink at no more than this many times the model's size. */
+/** With `fit: ink`, pictures are scaled down to this many times the model's size before the ink is searched. */
 const SEARCH_SCALE = 4
 
 export interface ImageDecoderOptions {
-  /** Pixels of one picture at the most, before any scaling. */
+  /** Most pixels of one picture, before scaling. */
   maxPixels: number
-  /** Width and height at the most, in pixels. */
+  /** Most pixels of width or height. */
   maxSide: number
-  /** Seconds one picture may take. */
+  /** Most seconds for one picture. */
   timeoutS: number
-  /** Pictures being decoded or waiting for it at the most; one more is refused with `queue_full`. */
+  /** Most pictures being decoded or waiting for it; one more is refused with `queue_full`. */
   maxPending: number
   /** Pictures decoded at once; one per core unless given. */
   threads?: number
@@ -30,35 +30,28 @@ export interface ImageDecoderOptions {
 }
 
 /**
- * How many of the largest pictures one request may hold. A request's bytes do not bound its pixels: a PNG of one colour
+ * Most of the largest pictures that one request may hold. A request's bytes do not bound its pixels: a PNG of one colour
  * has a thousand pixels for each byte.
  */
 const MAX_LARGEST_PER_REQUEST = 4
 
-let configured = false
-
-/**
- * Settings of the process: one thread a picture (libuv's pool runs several pictures at once), no cache of one-time
- * uploads, and no loader but the three that are served, so that a hole in another format's decoder cannot be reached.
+/*
+ * sharp's settings hold for the process. One thread for each picture, since libuv's pool decodes several at once. No cache,
+ * since uploads do not repeat. Only the loaders of the served formats, so that a hole in another decoder cannot be reached.
  */
-function configureSharp(): void {
-  if (configured) return
-  configured = true
-  sharp.cache(false)
-  sharp.concurrency(1)
-  sharp.block({ operation: ['VipsForeignLoad'] })
-  const loaders = ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`)
-  sharp.unblock({ operation: loaders })
-}
+sharp.cache(false)
+sharp.concurrency(1)
+sharp.block({ operation: ['VipsForeignLoad'] })
+sharp.unblock({ operation: ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`) })
 
 /**
- * Turns uploaded pictures into what a model wants to see. Decoding runs on libuv's threads, as many pictures at once as
- * there are cores, and no more pixels in all than one picture may have. Small plain PNGs are read on the event loop.
+ * Turns uploaded pictures into a model's inputs. Decoding runs on libuv's threads: as many pictures at once as there are
+ * cores, and no more pixels in all than one picture may have. Small plain PNGs are read on the event loop.
  */
 export class ImageDecoder {
   readonly #options: ImageDecoderOptions
   readonly #threads: DecodeQueue<Float32Array>
-  /** Null for what turns out not to be plain. */
+  /** Null for a file that turns out not to be plain. */
   readonly #spot: DecodeQueue<Float32Array | null>
 
   constructor(options: ImageDecoderOptions) {
@@ -66,15 +59,14 @@ export class ImageDecoder {
     const { maxPixels, threads = availableParallelism(), clock = systemClock } = options
     this.#threads = new DecodeQueue(clock, new ThreadGate(threads, maxPixels))
     this.#spot = new DecodeQueue(clock, new TurnGate(clock, () => this.#spot.start()))
-    configureSharp()
   }
 
-  /** Pictures being decoded, and those that wait for it. */
+  /** Pictures being decoded or waiting for it. */
   get pending(): number {
     return this.#threads.pending + this.#spot.pending
   }
 
-  /** One picture; see `decodeAll`. Throws its failure. */
+  /** Decodes one picture as `decodeAll` does. Rejects with its failure. */
   async decode(bytes: Uint8Array, spec: InputSpec, options: SubmitOptions = {}): Promise<Float32Array> {
     const [decoded] = await this.decodeAll([bytes], spec, options)
     if (decoded instanceof Float32Array) return decoded
@@ -82,10 +74,10 @@ export class ImageDecoder {
   }
 
   /**
-   * PNG, JPEG or WebP bytes to `[1, height, width]` each, normalised with the model's mean and std. A picture that fails
-   * has its ServeError in its place: `unsupported_image_format`, `undecodable_image` or `image_too_large`. All that are
-   * missing when the deadline passes or the client leaves have `deadline_exceeded` or `canceled`. Rejects with
-   * `queue_full` or `image_too_large` where all of them together are too much.
+   * Decodes the PNGs, JPEGs and WebPs of one request to `[1, height, width]` each, normalised with the model's mean and
+   * std. A picture that fails has its ServeError in its place: `unsupported_image_format`, `undecodable_image` or
+   * `image_too_large`; `deadline_exceeded` or `canceled` where it was not decoded in time. Rejects with `queue_full` or
+   * `image_too_large` if all together are too much.
    */
   async decodeAll(
     pictures: Uint8Array[],
@@ -100,11 +92,8 @@ export class ImageDecoder {
     const large: Picture[] = []
     for (const [index, bytes] of pictures.entries()) {
       try {
-        const format = formatOf(bytes)
-        const size = imageSize(bytes, format)
-        this.#assertSides(size)
-        const picture = { index, bytes, size, pixels: size ? size.width * size.height : this.#options.maxPixels }
-        if (format === 'png' && size && this.#isSmall(size, spec)) small.push(picture)
+        const picture = this.#inspect(index, bytes, spec)
+        if (picture.isSmall) small.push(picture)
         else large.push(picture)
       } catch (error) {
         results[index] = error as ServeError
@@ -113,10 +102,9 @@ export class ImageDecoder {
     this.#assertPixels(large)
 
     const onThreads = async (some: Picture[]): Promise<void> => {
-      const read = ({ bytes, pixels }: Picture) => ({
-        pixels,
-        run: async () => prepare(await this.#readGrey(bytes, spec), spec),
-      })
+      const read = ({ bytes, pixels }: Picture) => {
+        return { pixels, run: async () => prepare(await this.#readGrey(bytes, spec), spec) }
+      }
       const decoded = await this.#threads.submit(some.map(read), options)
       for (const [i, { index }] of some.entries()) results[index] = decoded[i] as Float32Array | ServeError
     }
@@ -130,24 +118,29 @@ export class ImageDecoder {
     return results
   }
 
-  /** Whether a picture needs no scaling. */
-  #isSmall({ width, height }: ImageSize, spec: InputSpec): boolean {
-    if (width * height > this.#options.maxPixels) return false
-    if (spec.fit === 'ink') return width <= spec.width * SEARCH_SCALE && height <= spec.height * SEARCH_SCALE
-    return width === spec.width && height === spec.height
-  }
-
-  #assertSides(size: ImageSize | undefined): void {
-    const { maxSide } = this.#options
+  #inspect(index: number, bytes: Uint8Array, spec: InputSpec): Picture {
+    const format = formatOf(bytes)
+    const size = imageSize(bytes, format)
+    const { maxSide, maxPixels } = this.#options
     if (size && Math.max(size.width, size.height) > maxSide) {
       throw new ServeError('image_too_large', `the image is more than ${maxSide} pixels wide or high`)
     }
+    const pixels = size ? size.width * size.height : maxPixels
+    const isSmall = format === 'png' && size !== undefined && this.#isSmall(size, spec)
+    return { index, bytes, size, pixels: Math.min(pixels, maxPixels), isSmall }
   }
 
   #assertPixels(pictures: Picture[]): void {
     const most = MAX_LARGEST_PER_REQUEST * this.#options.maxPixels
-    const pixels = pictures.reduce((sum, picture) => sum + Math.min(picture.pixels, this.#options.maxPixels), 0)
+    const pixels = pictures.reduce((sum, picture) => sum + picture.pixels, 0)
     if (pixels > most) throw new ServeError('image_too_large', `the images have more than ${most} pixels together`)
+  }
+
+  /** Whether a picture is within the limits and needs no scaling. */
+  #isSmall({ width, height }: ImageSize, spec: InputSpec): boolean {
+    if (width * height > this.#options.maxPixels) return false
+    if (spec.fit === 'ink') return width <= spec.width * SEARCH_SCALE && height <= spec.height * SEARCH_SCALE
+    return width === spec.width && height === spec.height
   }
 
   async #readGrey(bytes: Uint8Array, spec: InputSpec): Promise<GreyPicture> {
@@ -156,7 +149,7 @@ export class ImageDecoder {
       .autoOrient()
       .timeout({ seconds: timeoutS })
     try {
-      // Colours become grey in our own loop: it is cheaper than libvips' conversion at this size, and sees the alpha.
+      // `toGrey` instead of libvips' conversion: it is cheaper at this size, and it uses the alpha channel.
       const { data, info } = await scaled(pipeline, spec).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
       return toGrey(data, info.width, info.height, info.channels)
     } catch (error) {
@@ -169,12 +162,14 @@ interface Picture {
   /** Position in the request. */
   index: number
   bytes: Uint8Array
-  /** As the file says; undefined where it does not. */
+  /** What the file claims; undefined if it cannot be found. */
   size: ImageSize | undefined
+  /** Of the claim; as many as are allowed where there is none. */
   pixels: number
+  isSmall: boolean
 }
 
-/** Null where the file is not plain, or damaged: sharp then decides. */
+/** Null for a file that is not plain, or damaged: sharp then decides. */
 function readSmall({ bytes, size }: Picture, spec: InputSpec): Float32Array | null {
   const picture = size && readSmallPng(bytes, size)
   return picture ? prepare(picture, spec) : null
@@ -192,13 +187,13 @@ function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp
   }
 }
 
-/** A picture as read to what the model sees. Inverts it in place. */
+/** The model's input from a decoded picture. May invert the picture in place. */
 function prepare(picture: GreyPicture, spec: InputSpec): Float32Array {
   if (spec.invert === 'auto') invertIfLight(picture)
   return normalise(fitToModel(picture, spec), spec)
 }
 
-/** To the model's size, values 0..1. */
+/** In the model's size, values 0..1. A smaller picture is centred on black. */
 function fitToModel(picture: GreyPicture, spec: InputSpec): Float32Array {
   if (spec.fit === 'ink') return fitInk(picture, spec)
   const out = new Float32Array(spec.width * spec.height)
@@ -218,7 +213,7 @@ function normalise(values: Float32Array, { mean, std }: InputSpec): Float32Array
   return values
 }
 
-/** sharp has messages and no codes; these two are told apart by their words, and the rest is a damaged picture. */
+/** sharp has no error codes. Two errors are recognised by their message; any other means a damaged picture. */
 function decodeError(error: Error, maxPixels: number): ServeError {
   if (/exceeds pixel limit/i.test(error.message)) {
     return new ServeError('image_too_large', `the image has more than ${maxPixels} pixels`, { cause: error })

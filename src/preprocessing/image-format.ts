@@ -1,18 +1,18 @@
 import { ServeError } from '../errors.ts'
 
-/** What a format is told by: SVG and PDF may have other text before their first word (PDF 1.7, H.3, note 13). */
+/** Bytes to look at. SVG and PDF may start with other text (PDF 1.7, H.3, note 13). */
 const HEAD_BYTES = 1024
 
 export type ImageFormat = 'png' | 'jpeg' | 'webp'
 
-/** First bytes of the formats that are decoded. WebP has its length between `RIFF` and `WEBP`. */
+/** Decoded formats by their first bytes. WebP has its length between `RIFF` and `WEBP`. */
 const DECODED: [ImageFormat, (head: string) => boolean][] = [
   ['png', (head) => head.startsWith('\x89PNG\r\n\x1a\n')],
   ['jpeg', (head) => head.startsWith('\xff\xd8\xff')],
   ['webp', (head) => head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP'],
 ]
 
-/** First bytes of formats that people send and that are refused by name, so that the answer says what to change. */
+/** Other common formats. They are refused by name, so that the client knows what to change. */
 const REFUSED: [string, (head: string) => boolean][] = [
   ['GIF', (head) => head.startsWith('GIF8')],
   ['TIFF', (head) => /^(II[*+]\0|MM\0[*+])/.test(head)],
@@ -28,8 +28,8 @@ const REFUSED: [string, (head: string) => boolean][] = [
 ]
 
 /**
- * Looks at the content alone; the declared type is the client's opinion. Throws `unsupported_image_format` for a format
- * that is recognised and not decoded, `undecodable_image` for bytes that are no picture at all.
+ * The format by content alone; clients declare wrong types. Throws `unsupported_image_format` for a known format that is
+ * not decoded, `undecodable_image` for anything else.
  */
 export function formatOf(bytes: Uint8Array): ImageFormat {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD_BYTES)).toString('latin1')

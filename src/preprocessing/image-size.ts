@@ -6,8 +6,8 @@ export interface ImageSize {
 }
 
 /**
- * Width and height as a PNG, JPEG or WebP says in its first bytes, without decoding: what a picture claims is enough to
- * refuse it. Undefined where they cannot be found, which is the decoder's to judge.
+ * Width and height from the header of a PNG, JPEG or WebP: enough to refuse a picture before decoding. Undefined if they
+ * are not found; the decoder then judges the picture.
  *
  * Sources: PNG (third edition) 11.2.1 IHDR; ITU-T T.81 B.2.2 frame header; WebP container specification, VP8, VP8L, VP8X.
  */
@@ -23,16 +23,16 @@ export function imageSize(bytes: Uint8Array, format: ImageFormat): ImageSize | u
         return webpSize(view)
     }
   } catch (error) {
-    // Cut off before the size.
+    // The file ends before the size.
     if (!(error instanceof RangeError)) throw error
     return undefined
   }
 }
 
-/** More than a camera writes before the frame header; a file of empty ones would take long to walk through. */
+/** More than a camera writes before the frame header. It bounds the walk through a file of empty ones. */
 const MAX_SEGMENTS = 10_000
 
-/** Segments follow one another, each a marker and a length, up to the frame header: SOF0..SOF15 without DHT, JPG and DAC. */
+/** Skips segments (marker, length) up to the frame header: SOF0..SOF15 except DHT, JPG and DAC. */
 function jpegSize(view: DataView): ImageSize | undefined {
   let offset = 2
   for (let segments = 0; segments < MAX_SEGMENTS; segments++) {

@@ -1,23 +1,18 @@
+import type { InputSpec } from '../repository/manifest.ts'
 import { connectedInk } from './connected-ink.ts'
 import { type GreyPicture, median, sides } from './grey-picture.ts'
 import { type Plane, resample } from './resample.ts'
 
-export interface InkField {
-  /** Pixels of the field that the model sees. */
-  height: number
-  width: number
-  /** Longest side of the ink in it. */
-  inkSize: number
-}
+type InkField = Pick<InputSpec, 'height' | 'width' | 'inkSize'>
 
-/** Ink darker than this share of the darkest counts, whatever the histogram says; and at most this share is demanded. */
+/** Limits of the ink threshold, as shares of the strongest ink. */
 const THRESHOLD_RANGE = [0.15, 0.5] as const
 
 /**
- * MNIST's own form (LeCun et al., "The MNIST database"): the ink cropped, scaled so that its longer side has `inkSize`
- * pixels, and placed with its centre of mass in the middle of the field. Takes light ink on a dark ground; removes an
- * uneven ground, drops specks, and stretches the ink to full intensity. Returns `[height * width]` in 0..1; a picture
- * without ink gives zeros. A picture that has this form already comes back as it is.
+ * Brings light ink on a dark ground into MNIST's form (LeCun et al., "The MNIST database"): crops the ink, scales its
+ * longer side to `inkSize` pixels, and places its centre of mass in the middle of the field. Removes an uneven ground and
+ * specks, and stretches the ink to full intensity. Returns `[height * width]` in 0..1, zeros for a picture without ink. A
+ * picture already in this form is only divided by 255.
  */
 export function fitInk(picture: GreyPicture, field: InkField): Float32Array {
   if (isFitted(picture, field)) return Float32Array.from(picture.data, (grey) => grey / 255)
@@ -34,7 +29,7 @@ export function fitInk(picture: GreyPicture, field: InkField): Float32Array {
   return place(stretched(scaled), field)
 }
 
-/** Of the model's size, on a black ground, the ink of the right size and within a pixel of the right place. */
+/** Whether a picture has the model's size, a black ground, and ink of the right size within a pixel of the right place. */
 function isFitted({ data, width, height }: GreyPicture, field: InkField): boolean {
   if (width !== field.width || height !== field.height) return false
   const box = { left: width, right: -1, top: height, bottom: -1 }
@@ -57,8 +52,8 @@ function isFitted({ data, width, height }: GreyPicture, field: InkField): boolea
 }
 
 /**
- * Ink above the ground, 0..255. The ground is the plane through the medians of the four sides, so paper that is lit from
- * one side comes out flat.
+ * The ink above the ground, 0..255. The ground is the plane through the medians of the four sides, which removes light
+ * from one side.
  */
 function withoutGround(picture: GreyPicture): Float32Array {
   const { data, width, height } = picture
@@ -76,7 +71,7 @@ function withoutGround(picture: GreyPicture): Float32Array {
   return ink
 }
 
-/** Otsu's threshold ("A threshold selection method from gray-level histograms", 1979), kept within THRESHOLD_RANGE. */
+/** Otsu's threshold ("A threshold selection method from gray-level histograms", 1979), within THRESHOLD_RANGE. */
 function inkThreshold(ink: Float32Array): number {
   const histogram = new Float64Array(256)
   let peak = 0
@@ -102,14 +97,14 @@ function inkThreshold(ink: Float32Array): number {
   return Math.min(Math.max(best, THRESHOLD_RANGE[0] * peak), THRESHOLD_RANGE[1] * peak)
 }
 
-/** Values 0..1 with the strongest at 1. */
+/** Divides by the largest value. */
 function stretched({ data, width, height }: Plane): Plane {
   let peak = 0
   for (const value of data) peak = Math.max(peak, value)
   return { data: data.map((value) => value / (peak || 1)), width, height }
 }
 
-/** Puts the ink into an empty field, centre of mass in the middle, shifted back where it would stick out. */
+/** Places the ink in an empty field with its centre of mass in the middle, or as near as it fits. */
 function place(ink: Plane, field: InkField): Float32Array {
   const centre = centreOfMass(ink)
   const left = clamp(Math.round(field.width / 2 - centre.x), 0, field.width - ink.width)
@@ -121,7 +116,7 @@ function place(ink: Plane, field: InkField): Float32Array {
   return out
 }
 
-/** In pixels from the left and top edges; a pixel's middle lies half a pixel in. */
+/** In pixels from the left and top edges; the first pixel's middle is at 0.5. */
 function centreOfMass({ data, width, height }: Plane): { x: number; y: number } {
   let mass = 0
   let sumX = 0

@@ -8,8 +8,8 @@ export interface Plane {
 }
 
 /**
- * Scales the part of `plane` in `box` to `width` x `height` with a triangle filter, widened when shrinking so that every
- * source pixel counts (what Pillow calls BILINEAR). Separable: columns first, then rows.
+ * Scales the part of `plane` in `box` to `width` x `height` with a triangle filter, like Pillow's BILINEAR: the filter is
+ * widened for shrinking, so that every source pixel counts. Separable: columns first, then rows.
  */
 export function resample(plane: Plane, box: Box, width: number, height: number): Plane {
   const columns = filterWeights(box.width, width)
@@ -38,7 +38,7 @@ export function resample(plane: Plane, box: Box, width: number, height: number):
   return { data, width, height }
 }
 
-/** For each target pixel: the first source pixel that counts, and the weights from there on, summing to 1. */
+/** For each target pixel: its first source pixel, and the weights from there on, which sum to 1. */
 function filterWeights(from: number, to: number): { first: number; weights: Float32Array }[] {
   const scale = from / to
   const radius = Math.max(1, scale)

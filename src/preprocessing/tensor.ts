@@ -1,8 +1,8 @@
 import { ServeError } from '../errors.ts'
 
 /**
- * A JSON tensor, `[H][W]` or `[1][H][W]`, to a flat array. Only finite numbers count: null, strings, booleans and ragged
- * rows throw `invalid_tensor`, which says where.
+ * Reads a JSON tensor `[H][W]` or `[1][H][W]` into a flat array. Anything but finite numbers in rows of equal length throws
+ * `invalid_tensor`.
  */
 export function readJsonTensor(value: unknown, height: number, width: number): Float32Array {
   const rows = unwrapChannel(value)
@@ -34,7 +34,7 @@ function wrongShape(height: number, width: number): ServeError {
   )
 }
 
-/** How many inputs `bytes` of float32 hold, each `[1, height, width]`. Throws when that is no whole number, or none. */
+/** Number of float32 inputs `[1, height, width]` in `bytes`. Throws unless it is a whole number from 1. */
 export function countBinaryTensors(bytes: Uint8Array, height: number, width: number): number {
   const itemBytes = height * width * 4
   if (bytes.length === 0) throw new ServeError('missing_input', 'the body is empty')
@@ -45,15 +45,15 @@ export function countBinaryTensors(bytes: Uint8Array, height: number, width: num
   return bytes.length / itemBytes
 }
 
-/** One input of little-endian float32. It lies in the request's own bytes, or in a copy where those are not aligned. */
+/** Reads little-endian float32. Returns a view of `bytes`, or a copy if they are not aligned. */
 export function readBinaryTensor(bytes: Uint8Array): Float32Array {
   const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
   return assertFinite(new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4))
 }
 
-/** Also catches what overflows float32, such as 1e300. */
+/** Also catches values that overflow float32, such as 1e300. */
 function assertFinite(values: Float32Array): Float32Array {
-  // The sum of finite float32 is finite in float64, so one check speaks for all.
+  // A sum of finite float32 is finite in float64, so one check is enough.
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i] as number
   if (Number.isFinite(sum)) return values

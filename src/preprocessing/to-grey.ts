@@ -1,9 +1,8 @@
 import type { GreyPicture } from './grey-picture.ts'
 
 /**
- * Interleaved 8-bit pixels of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels to greys, by Rec. 601 luma.
- * What is transparent becomes the opposite of what is drawn: a black stroke on a transparent canvas stands on white, a
- * white one on black.
+ * Interleaved 8-bit pixels with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels to greys, by Rec. 601 luma.
+ * Transparent areas contrast with what is drawn: they become white behind dark strokes and black behind light ones.
  */
 export function toGrey(pixels: Uint8Array, width: number, height: number, channels: number): GreyPicture {
   const count = width * height

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import { countBinaryTensors, readBinaryTensor } from '../preprocessing/tensor.ts'
+import { fileError, inFile } from '../repository/in-file.ts'
 import type { InputSpec } from '../repository/manifest.ts'
 import { readSafetensors } from '../repository/safetensors.ts'
 
@@ -41,19 +42,13 @@ export class SampleReader {
     try {
       return await this.#images.decode(readFileSync(path), this.#spec)
     } catch (error) {
-      throw named(path, error)
+      throw fileError(path, error)
     }
   }
 
   #tensors(path: string): Float32Array {
-    if (this.#last?.path === path) return this.#last.tensors
-    try {
-      const tensors = readTensors(path, this.#spec)
-      this.#last = { path, tensors }
-      return tensors
-    } catch (error) {
-      throw named(path, error)
-    }
+    if (this.#last?.path !== path) this.#last = { path, tensors: inFile(path, () => readTensors(path, this.#spec)) }
+    return this.#last.tensors
   }
 }
 
@@ -69,8 +64,4 @@ function readTensors(path: string, { height, width }: InputSpec): Float32Array {
   }
   const tensors = readSafetensors(file)
   return tensors.take('input', [tensors.rows('input'), 1, height, width])
-}
-
-function named(path: string, error: unknown): Error {
-  return new Error(`${path}: ${(error as Error).message}`, { cause: error })
 }

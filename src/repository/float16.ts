@@ -1,6 +1,6 @@
 /**
- * IEEE 754 half precision, which JavaScript has no array for before Node 24. Decoding goes through a table of all
- * 65,536 values: 11 million weights in about 20 ms.
+ * IEEE 754 half precision: Node has no Float16Array before version 24. Decoding uses a table of all 65,536 values: 11
+ * million weights take about 20 ms.
  */
 let table: Float32Array | undefined
 
@@ -25,7 +25,7 @@ export function float16ToFloat32(half: Uint16Array): Float32Array {
   return out
 }
 
-/** Rounds to nearest, ties to even; beyond 65504 becomes infinity. */
+/** Rounds to nearest, ties to even. Values from 65520 become infinity. */
 export function float32ToFloat16(values: Float32Array): Uint16Array {
   const out = new Uint16Array(values.length)
   for (let i = 0; i < values.length; i++) out[i] = encode(values[i] as number)
@@ -39,7 +39,7 @@ function encode(value: number): number {
   if (magnitude >= 65520) return sign | 0x7c00
   if (magnitude < 2 ** -14) return sign | roundTiesToEven(magnitude * 2 ** 24)
   const exponent = Math.floor(Math.log2(magnitude))
-  // A carry out of the fraction runs into the exponent's bits, which is just what rounding up to the next power means.
+  // If the fraction rounds up to 1024, the carry increments the exponent, which is the correct result.
   return sign | (((exponent + 15) << 10) + roundTiesToEven((magnitude / 2 ** exponent - 1) * 1024))
 }
 

@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { type Architecture, ArchitectureSchema, parseArchitecture } from '../resnet/architecture.ts'
-import { type Quantization, QuantizationSchema } from './quantization.ts'
+import { QuantizationSchema } from './quantization.ts'
 
-/** Model and version names. They are looked up in a map and never joined to a path. */
+/** Model and version names. They are looked up in a map, never joined to a path. */
 export const NAME_PATTERN = '^[A-Za-z0-9._-]{1,64}$'
 
 const InputSchema = Type.Object(
@@ -13,11 +13,11 @@ const InputSchema = Type.Object(
     /** The model sees (grey / 255 - mean) / std. */
     mean: Type.Number(),
     std: Type.Number({ exclusiveMinimum: 0 }),
-    /** `auto` turns dark ink on a light ground into light on dark, which is what the model was trained on. */
+    /** `auto` inverts pictures with a light background: the model was trained on light ink on a dark one. */
     invert: Type.Union([Type.Literal('never'), Type.Literal('auto')]),
-    /** How a picture of another size becomes height x width; docs/model.md describes each. */
+    /** How a picture of another size becomes height x width; see docs/model.md. */
     fit: Type.Union([Type.Literal('fill'), Type.Literal('contain'), Type.Literal('cover'), Type.Literal('ink')]),
-    /** With `fit: ink`: longest side of the ink in pixels after scaling. */
+    /** With `fit: ink`: the longer side of the scaled ink, in pixels. */
     ink_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 4096 })),
   },
   { additionalProperties: false },
@@ -33,7 +33,7 @@ const ManifestSchema = Type.Object(
     labels: Type.Optional(Type.Array(Type.String())),
     weights: Type.Object(
       {
-        /** Of weights.safetensors, in lower-case hexadecimal; checked at load. */
+        /** Of weights.safetensors, lower-case hexadecimal. Checked at load. */
         sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
       },
       { additionalProperties: false },
@@ -49,23 +49,18 @@ export interface InputSpec extends Omit<Static<typeof InputSchema>, 'ink_size'> 
   inkSize: number
 }
 
-/** model.json, checked: everything that is known of a model before its weights are read. */
-export interface Manifest {
-  name: string
-  version: string
-  description: string | undefined
+type ManifestJson = Static<typeof ManifestSchema>
+
+/** model.json, checked and with its defaults filled in. `quantization` is absent if the model is not calibrated for int8. */
+export interface Manifest extends Omit<ManifestJson, 'architecture' | 'input' | 'labels' | 'weights'> {
   architecture: Architecture
   input: InputSpec
   /** One per class, in the order of the logits. */
   labels: string[]
   weightsSha256: string
-  /** Undefined where the model was not calibrated for int8. */
-  quantization: Quantization | undefined
-  provenance: unknown
-  metrics: unknown
 }
 
-/** Throws a plain Error that says what is wrong with the file, worded for its author. */
+/** Throws a plain Error that tells the author of the file what is wrong. */
 export function parseManifest(text: string): Manifest {
   let json: unknown
   try {
@@ -74,29 +69,19 @@ export function parseManifest(text: string): Manifest {
     throw new Error(`not JSON: ${(error as Error).message}`)
   }
   if (!Value.Check(ManifestSchema, json)) throw new Error(describe(json))
+  const { weights, ...rest } = json
   const architecture = parseArchitecture(json.architecture)
   if (architecture.inChannels !== 1) throw new Error('architecture.in_channels: the server reads one-channel pictures')
   const labels = json.labels ?? Array.from({ length: architecture.numClasses }, (_, id) => String(id))
   if (labels.length !== architecture.numClasses) {
     throw new Error(`labels: ${labels.length} for ${architecture.numClasses} classes`)
   }
-  return {
-    name: json.name,
-    version: json.version,
-    description: json.description,
-    architecture,
-    input: parseInput(json.input),
-    labels,
-    weightsSha256: json.weights.sha256,
-    quantization: json.quantization,
-    provenance: json.provenance,
-    metrics: json.metrics,
-  }
+  return { ...rest, architecture, input: parseInput(json.input), labels, weightsSha256: weights.sha256 }
 }
 
 function parseInput({ ink_size, ...input }: Static<typeof InputSchema>): InputSpec {
   const shorter = Math.min(input.height, input.width)
-  // MNIST's own proportion: ink of 20 pixels in a field of 28.
+  // MNIST's proportion: 20 pixels of ink in a picture of 28.
   const inkSize = ink_size ?? Math.max(1, Math.round((shorter * 20) / 28))
   if (inkSize > shorter) throw new Error('input.ink_size: larger than the input')
   return { ...input, inkSize }
@@ -106,7 +91,7 @@ function describe(json: unknown): string {
   const [first] = Value.Errors(ManifestSchema, json)
   if (first === undefined) return 'malformed'
   const field = first.instancePath.slice(1).replaceAll('/', '.')
-  // What `additionalProperties: false` has to say of a field is "schema is false".
+  // For an unknown field, typebox says "schema is false".
   const message = first.keyword === 'boolean' ? 'there is no such field' : first.message
   return field === '' ? message : `${field}: ${message}`
 }

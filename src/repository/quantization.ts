@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 
-/** How one value of the graph is held in eight bits: `real = scale * (stored - zeroPoint)`, stored uint8. */
+/** How one value of the graph is stored as uint8: `real = scale * (stored - zero_point)`. */
 const ActivationSchema = Type.Object(
   {
     scale: Type.Number({ exclusiveMinimum: 0 }),
@@ -9,14 +9,14 @@ const ActivationSchema = Type.Object(
   { additionalProperties: false },
 )
 
-/** `quantization` in model.json: what calibration found. Weights are quantised from the fp32 ones at load. */
+/** `quantization` in model.json: the result of calibration. Weights are not in it; they are quantised at load. */
 export const QuantizationSchema = Type.Object(
   {
-    /** By the name of the graph's value: `input`, or a node. */
+    /** By the name of the value: `input`, or a node of the graph. */
     activations: Type.Record(Type.String(), ActivationSchema),
-    /** Nodes that stay in fp32, being too sensitive. */
+    /** Nodes that stay in fp32, because int8 costs too much accuracy there. */
     fp32: Type.Array(Type.String()),
-    /** How the ranges were chosen and what was lost by it: for people, nothing reads it. */
+    /** How the ranges were chosen, and the loss measured. For people; no code reads it. */
     report: Type.Optional(Type.Unknown()),
   },
   { additionalProperties: false },

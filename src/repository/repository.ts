@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { inFile } from './in-file.ts'
 import { type Manifest, NAME_PATTERN, parseManifest } from './manifest.ts'
 
-/** One `<name>/<version>/` folder whose model.json is sound. */
+/** One `<name>/<version>/` folder with a valid model.json. */
 export interface RepositoryEntry {
   directory: string
   manifest: Manifest
@@ -11,8 +12,8 @@ export interface RepositoryEntry {
 const NAME = new RegExp(NAME_PATTERN)
 
 /**
- * Finds every `<name>/<version>/model.json` under `root` and checks it. Throws a plain Error that names the folder: a
- * repository with one broken model is refused as a whole, since a silently missing model is found out too late.
+ * Reads and checks every `<name>/<version>/model.json` under `root`. Throws a plain Error that names the file if one is
+ * broken: a model that is silently missing would be noticed too late.
  */
 export function readRepository(root: string): RepositoryEntry[] {
   const entries: RepositoryEntry[] = []
@@ -26,20 +27,19 @@ export function readRepository(root: string): RepositoryEntry[] {
 }
 
 function readEntry(directory: string, name: string, version: string): RepositoryEntry {
-  try {
-    const manifest = parseManifest(readFileSync(join(directory, 'model.json'), 'utf8'))
+  const path = join(directory, 'model.json')
+  return inFile(path, () => {
+    const manifest = parseManifest(readFileSync(path, 'utf8'))
     if (manifest.name !== name || manifest.version !== version) {
       throw new Error(`says ${manifest.name}/${manifest.version}, the folder says ${name}/${version}`)
     }
     return { directory, manifest }
-  } catch (error) {
-    throw new Error(`${join(directory, 'model.json')}: ${(error as Error).message}`, { cause: error })
-  }
+  })
 }
 
 /**
- * Hidden folders are passed over: volume mounts leave `..data` and `lost+found` beside the real ones. Links count as
- * what they lead to, since such mounts are made of links.
+ * Names of the subfolders. Skips hidden ones and `lost+found`, which volume mounts contain. Follows links, which such
+ * mounts consist of.
  */
 function folders(path: string): string[] {
   try {
@@ -52,7 +52,7 @@ function folders(path: string): string[] {
   }
 }
 
-/** Orders versions: numbers by value (2 before 10), then everything else by name. The last is the default. */
+/** Orders versions, with numbers by value (2 before 10). The last is the default. */
 export function compareVersions(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true })
 }

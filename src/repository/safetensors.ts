@@ -11,10 +11,10 @@ interface Entry {
   data_offsets: [number, number]
 }
 
-/** The specification's own limit on the header. */
+/** The specification's limit. */
 const MAX_HEADER_BYTES = 100_000_000
 
-/** Reads every tensor as float32. Throws on anything that the format does not allow, naming the tensor. */
+/** Reads every tensor as float32. Throws on anything that the format forbids, naming the tensor. */
 export function readSafetensors(file: Buffer): StateDict {
   if (file.length < 8) throw new Error('safetensors: the file is shorter than its header')
   const headerBytes = Number(file.readBigUInt64LE(0))
@@ -52,7 +52,7 @@ function assertWellFormed(name: string, entry: Partial<Entry> | null): void {
   }
 }
 
-/** The format's own rule: tensors neither share bytes nor leave any out, whatever their order in the header. */
+/** The format's rule: the tensors cover all bytes without overlap, in whatever order the header has them. */
 function assertEndToEnd(entries: [string, Entry][], dataBytes: number): void {
   const offsets = entries.map(([name, entry]) => ({ name, from: entry.data_offsets[0], to: entry.data_offsets[1] }))
   let end = 0
@@ -70,7 +70,7 @@ function readTensor(name: string, { dtype, shape, data_offsets: [from, to] }: En
   if (to > data.length || to - from !== count * width) {
     throw new Error(`safetensors: the bytes of ${name} do not match its shape`)
   }
-  // Copied, so that the views are aligned and the file can be released.
+  // Copied, to align the data and to release the file.
   const bytes = new Uint8Array(data.subarray(from, to))
   const values = width === 4 ? new Float32Array(bytes.buffer) : float16ToFloat32(new Uint16Array(bytes.buffer))
   return { shape, data: values }

@@ -12,7 +12,7 @@ const DEPTHS = {
 
 const positive = (maximum: number) => Type.Integer({ minimum: 1, maximum })
 
-/** `architecture` in model.json: a depth, or a block with its layers; the rest has the published defaults. */
+/** `architecture` in model.json: either a depth, or a block and its layers. The rest defaults to the published values. */
 export const ArchitectureSchema = Type.Object(
   {
     depth: Type.Optional(Type.Enum([18, 34, 50, 101, 152])),
@@ -42,21 +42,18 @@ export interface Architecture {
 /** Bands along H that the pool keeps: AdaptiveAvgPool2d([4, 1]). */
 export const POOL_BANDS = 4
 
-/** Output channels of a block per plane. */
+/** Output channels of a block, as a multiple of its planes. */
 export function expansion(block: Architecture['block']): number {
   return block === 'bottleneck' ? 4 : 1
 }
 
-/** Resolves the JSON form. Throws a plain Error, worded for the author of model.json. */
+/** Fills in the defaults. Throws a plain Error for the author of model.json. */
 export function parseArchitecture(json: Static<typeof ArchitectureSchema>): Architecture {
   Value.Assert(ArchitectureSchema, json)
-  if (json.depth !== undefined && (json.block !== undefined || json.layers !== undefined)) {
-    throw new Error('architecture: give either depth, or block and layers')
-  }
-  const known = json.depth === undefined ? undefined : DEPTHS[json.depth as keyof typeof DEPTHS]
-  const block = known?.block ?? json.block
-  const layers = known?.layers ?? json.layers
-  if (block === undefined || layers === undefined) {
+  const { depth } = json
+  const isTwofold = depth !== undefined && (json.block !== undefined || json.layers !== undefined)
+  const { block, layers } = depth === undefined ? json : DEPTHS[depth as keyof typeof DEPTHS]
+  if (isTwofold || block === undefined || layers === undefined) {
     throw new Error('architecture: give either depth, or block and layers')
   }
   return {

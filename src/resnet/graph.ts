@@ -1,24 +1,24 @@
 /**
- * The model as every engine sees it: a list of nodes in execution order, free of any framework. Shapes are `[C, H, W]`
- * or `[features]`, without the batch dimension, which is always first and always free.
+ * The model as every engine sees it: nodes in execution order, independent of any framework. Shapes are `[C, H, W]` or
+ * `[features]`; the batch dimension is left out, as it is always first and of any size.
  */
 export interface Graph {
-  /** `[channels, height, width]` of one input; values float32, already normalised. */
+  /** One input: float32, normalised, `[C, H, W]`. */
   input: { name: string; shape: [number, number, number] }
   nodes: GraphNode[]
-  /** Names of the two answers: `[numClasses]` and `[embeddingSize]` per item. */
+  /** Names of the nodes that answer: `[numClasses]` and `[embeddingSize]` per item. */
   outputs: { logits: string; embedding: string }
 }
 
 export type GraphNode = ConvNode | AddNode | SubsampleNode | PoolNode | DenseNode
 
 interface NodeBase {
-  /** Unique; later nodes name this one as their input. */
+  /** Unique. Later nodes refer to this one by it. */
   name: string
   shape: number[]
 }
 
-/** 2-d convolution, zero padding `pad` on all four sides (PyTorch's rule, also under stride 2), with batch norm folded in. */
+/** 2-d convolution with batch norm folded in. `pad` zeros on all four sides, under stride 2 too, as in PyTorch. */
 export interface ConvNode extends NodeBase {
   op: 'conv'
   input: string
@@ -33,14 +33,14 @@ export interface ConvNode extends NodeBase {
   relu: boolean
 }
 
-/** Elementwise sum of two values of one shape: where a block meets its shortcut. */
+/** Elementwise sum of two values of the same shape: a block and its shortcut. */
 export interface AddNode extends NodeBase {
   op: 'add'
   inputs: [string, string]
   relu: boolean
 }
 
-/** Every `stride`-th row and column, then zero channels before and after: the shortcut without parameters. */
+/** Keeps every `stride`-th row and column, then adds zero channels before and after: the shortcut without parameters. */
 export interface SubsampleNode extends NodeBase {
   op: 'subsample'
   input: string
@@ -50,15 +50,13 @@ export interface SubsampleNode extends NodeBase {
 }
 
 /**
- * Mean over W, then H reduced to `bands` by the constant matrix `[height, bands]`, then flattened channel-major:
+ * Mean over W, then a product with the constant `matrix` `[height, bands]` along H, then flattened channel-major:
  * `[C, H, W] -> [C * bands]`.
  */
 export interface PoolNode extends NodeBase {
   op: 'pool'
   input: string
-  channels: number
   height: number
-  width: number
   bands: number
   matrix: Float32Array
 }
@@ -73,7 +71,7 @@ export interface DenseNode extends NodeBase {
   outFeatures: number
 }
 
-/** Weights and biases in all, for /info. */
+/** Number of weights and biases. */
 export function countParameters(graph: Graph): number {
   let count = 0
   for (const node of graph.nodes) {

@@ -6,22 +6,21 @@ import type { StateDict } from './state-dict.ts'
 const BN_EPSILON = 1e-5
 
 /**
- * Builds the graph of any ResNet of the family from its weights, for inputs of `height` x `width`. Batch norms are
- * folded into the convolutions before them. Throws when a tensor is missing, misshapen or left over.
+ * Builds a ResNet's graph from its weights, for inputs of `height` x `width`. Folds each batch norm into the convolution
+ * before it. Throws when a tensor is missing, has the wrong shape, or is left over.
  */
 export function buildResNet(arch: Architecture, weights: StateDict, height: number, width: number): Graph {
-  const builder = new ResNetBuilder(arch, weights, height, width)
-  const graph = builder.build()
+  const input = { name: 'input', shape: [arch.inChannels, height, width] } satisfies Value
+  const graph = new ResNetBuilder(arch, weights).build(input)
   weights.assertAllTaken()
   return graph
 }
 
-/** Spatial state between blocks: the value's name and its shape. */
+/** A value between blocks. */
 interface Value {
   name: string
-  channels: number
-  height: number
-  width: number
+  /** `[C, H, W]` */
+  shape: [number, number, number]
 }
 
 interface ConvSpec {
@@ -37,18 +36,16 @@ interface ConvSpec {
 class ResNetBuilder {
   readonly #arch: Architecture
   readonly #weights: StateDict
-  readonly #input: Value
   readonly #nodes: GraphNode[] = []
 
-  constructor(arch: Architecture, weights: StateDict, height: number, width: number) {
+  constructor(arch: Architecture, weights: StateDict) {
     this.#arch = arch
     this.#weights = weights
-    this.#input = { name: 'input', channels: arch.inChannels, height, width }
   }
 
-  build(): Graph {
+  build(input: Value): Graph {
     const { width, layers } = this.#arch
-    let value = this.#conv(this.#input, { conv: 'conv1', norm: 'bn1', out: width, kernel: 3, stride: 1, relu: true })
+    let value = this.#conv(input, { conv: 'conv1', norm: 'bn1', out: width, kernel: 3, stride: 1, relu: true })
     for (const [stage, blocks] of layers.entries()) {
       for (let index = 0; index < blocks; index++) {
         const stride = stage > 0 && index === 0 ? 2 : 1
@@ -56,12 +53,7 @@ class ResNetBuilder {
       }
     }
     this.#head(value)
-    const { channels, height, width: columns } = this.#input
-    return {
-      input: { name: this.#input.name, shape: [channels, height, columns] },
-      nodes: this.#nodes,
-      outputs: { logits: 'linear', embedding: 'fc' },
-    }
+    return { input, nodes: this.#nodes, outputs: { logits: 'linear', embedding: 'fc' } }
   }
 
   #block(input: Value, name: string, planes: number, stride: number): Value {
@@ -83,59 +75,47 @@ class ResNetBuilder {
       value = this.#conv(value, { conv: `${name}.conv${i + 1}`, norm: `${name}.bn${i + 1}`, ...step, relu })
     }
     const shortcut = this.#shortcut(input, `${name}.shortcut`, out, stride)
-    this.#nodes.push({
-      op: 'add',
-      name,
-      inputs: [value.name, shortcut.name],
-      relu: true,
-      shape: [value.channels, value.height, value.width],
-    })
-    return { ...value, name }
+    this.#nodes.push({ op: 'add', name, inputs: [value.name, shortcut.name], relu: true, shape: value.shape })
+    return { name, shape: value.shape }
   }
 
   #shortcut(input: Value, name: string, out: number, stride: number): Value {
-    if (stride === 1 && input.channels === out) return input
+    const [channels, height, width] = input.shape
+    if (stride === 1 && channels === out) return input
     if (this.#arch.shortcut === 'projection') {
       return this.#conv(input, { conv: `${name}.0`, norm: `${name}.1`, out, kernel: 1, stride, relu: false })
     }
-    const padBefore = Math.floor((out - input.channels) / 2)
-    const padAfter = out - input.channels - padBefore
-    const [height, width] = [Math.ceil(input.height / stride), Math.ceil(input.width / stride)]
-    this.#nodes.push({
-      op: 'subsample',
-      name,
-      input: input.name,
-      stride,
-      padBefore,
-      padAfter,
-      shape: [out, height, width],
-    })
-    return { name, channels: out, height, width }
+    const padBefore = Math.floor((out - channels) / 2)
+    const padAfter = out - channels - padBefore
+    const shape: Value['shape'] = [out, Math.ceil(height / stride), Math.ceil(width / stride)]
+    this.#nodes.push({ op: 'subsample', name, input: input.name, stride, padBefore, padAfter, shape })
+    return { name, shape }
   }
 
   #conv(input: Value, spec: ConvSpec): Value {
     const { conv, norm, out, kernel, stride, relu } = spec
+    const [inChannels, height, width] = input.shape
     const pad = (kernel - 1) / 2
-    const height = Math.floor((input.height + 2 * pad - kernel) / stride) + 1
-    const width = Math.floor((input.width + 2 * pad - kernel) / stride) + 1
-    const weight = this.#weights.take(`${conv}.weight`, [out, input.channels, kernel, kernel])
+    const sizeAfter = (size: number): number => Math.floor((size + 2 * pad - kernel) / stride) + 1
+    const shape: Value['shape'] = [out, sizeAfter(height), sizeAfter(width)]
+    const weight = this.#weights.take(`${conv}.weight`, [out, inChannels, kernel, kernel])
     this.#nodes.push({
       op: 'conv',
       name: conv,
       input: input.name,
       ...this.#foldBatchNorm(weight, norm, out),
-      inChannels: input.channels,
+      inChannels,
       outChannels: out,
       kernel,
       stride,
       pad,
       relu,
-      shape: [out, height, width],
+      shape,
     })
-    return { name: conv, channels: out, height, width }
+    return { name: conv, shape }
   }
 
-  /** gamma * (W x - mean) / sqrt(var + eps) + beta, as one weight and one bias; computed in float64, stored in float32. */
+  /** gamma * (W x - mean) / sqrt(var + eps) + beta as one weight and one bias. Computed in float64. */
   #foldBatchNorm(weight: Float32Array, norm: string, out: number): Pick<ConvNode, 'weight' | 'bias'> {
     const gamma = this.#weights.take(`${norm}.weight`, [out])
     const beta = this.#weights.take(`${norm}.bias`, [out])
@@ -154,18 +134,10 @@ class ResNetBuilder {
 
   #head(value: Value): void {
     const { embeddingSize, numClasses } = this.#arch
-    const features = value.channels * POOL_BANDS
-    this.#nodes.push({
-      op: 'pool',
-      name: 'pool',
-      input: value.name,
-      channels: value.channels,
-      height: value.height,
-      width: value.width,
-      bands: POOL_BANDS,
-      matrix: adaptivePoolMatrix(value.height, POOL_BANDS),
-      shape: [features],
-    })
+    const [channels, height] = value.shape
+    const [bands, features] = [POOL_BANDS, channels * POOL_BANDS]
+    const matrix = adaptivePoolMatrix(height, bands)
+    this.#nodes.push({ op: 'pool', name: 'pool', input: value.name, height, bands, matrix, shape: [features] })
     this.#dense('fc', 'pool', features, embeddingSize)
     this.#dense('linear', 'fc', embeddingSize, numClasses)
   }
@@ -185,9 +157,9 @@ class ResNetBuilder {
 }
 
 /**
- * PyTorch's AdaptiveAvgPool along one axis as a matrix `[size, bands]`, row-major: band b averages the rows from
- * floor(b * size / bands) up to, but without, ceil((b + 1) * size / bands). Windows overlap where bands does not divide
- * size, and repeat rows where size < bands.
+ * PyTorch's AdaptiveAvgPool along one axis as a matrix `[size, bands]`, row-major. Band b averages the rows from
+ * floor(b * size / bands) up to and excluding ceil((b + 1) * size / bands). Bands overlap if `bands` does not divide
+ * `size`.
  */
 export function adaptivePoolMatrix(size: number, bands: number): Float32Array {
   const matrix = new Float32Array(size * bands)

@@ -1,4 +1,4 @@
-/** A tensor as stored: row-major float32, whatever its precision on disk. */
+/** Row-major float32, whatever the precision on disk. */
 export interface Tensor {
   shape: number[]
   data: Float32Array
@@ -10,8 +10,8 @@ export class StateDict {
   readonly #unread: Set<string>
 
   /**
-   * Canonical names have no `module.` prefix (DataParallel's) and say `shortcut`, not `downsample` (torchvision's).
-   * `num_batches_tracked` is dropped. Throws when two stored names become one.
+   * Renames to canonical names: without `module.` (DataParallel), and `shortcut` for `downsample` (torchvision).
+   * Drops `num_batches_tracked`. Throws when two names become the same.
    */
   constructor(tensors: Iterable<[string, Tensor]>) {
     for (const [stored, tensor] of tensors) {
@@ -23,7 +23,7 @@ export class StateDict {
     this.#unread = new Set(this.#tensors.keys())
   }
 
-  /** The values of `name`. Throws when it is missing or its shape is not `shape`. */
+  /** The values of `name`. Throws when it is missing or has another shape. */
   take(name: string, shape: number[]): Float32Array {
     const tensor = this.#tensors.get(name)
     if (tensor === undefined) throw new Error(`weights: ${name} is missing`)
@@ -41,7 +41,7 @@ export class StateDict {
     return rows
   }
 
-  /** Throws when a tensor was never taken: the architecture in model.json is then not the one that was trained. */
+  /** Throws when a tensor was never taken: model.json then describes another architecture than the trained one. */
   assertAllTaken(): void {
     if (this.#unread.size === 0) return
     const [first] = this.#unread

@@ -1,6 +1,6 @@
 /**
- * The engine process: opens one engine, loads models, runs batches, one at a time and in the order asked. Native calls
- * block this process and may crash it; neither touches HTTP. It ends when its parent does.
+ * The engine process: opens one engine, loads models and runs batches, one request at a time, in order. Native calls may
+ * block or crash this process without harm to HTTP. It ends with its parent.
  */
 import { setImmediate as immediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -12,11 +12,11 @@ import { openEngine } from '../engines/open.ts'
 import { padToSizes } from '../engines/padded-graph.ts'
 import { loadExtras, loadGraph } from '../repository/load-graph.ts'
 import { countParameters } from '../resnet/graph.ts'
-import type { LoadedInfo, OpenedInfo, Params, Reply, Request, Result } from './protocol.ts'
+import type { LoadedInfo, Method, OpenedInfo, Params, Reply, Request, Result } from './protocol.ts'
 
 const PULSE_INTERVAL_MS = 1000
 
-/** EX_IOERR of sysexits.h: the device is gone. */
+/** EX_IOERR of sysexits.h. */
 const DEVICE_LOST_EXIT_CODE = 74
 
 let engine: Engine | undefined
@@ -35,39 +35,33 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   const graph = loadGraph(entry)
   const compiled = await engine.compile(graph, loadExtras(entry))
   const bounded = boundByMemory(compiled, (size) =>
-    send({ warning: `${key}: the device is out of memory; from here on batches are run ${size} at a time` }),
+    send({ warning: `${key}: the device is out of memory; batches are limited to ${size} inputs from now on` }),
   )
   const padded = engine.fixedBatchSizes ? padToSizes(bounded, allowedBatchSizes) : bounded
-  // The first run of a shape allocates, and on CUDA chooses algorithms: nobody's request should pay for that.
+  // The first run of a shape allocates memory, and on CUDA chooses algorithms. No request should wait for that.
   const itemLength = graph.input.shape.reduce((product, size) => product * size, 1)
   for (const batchSize of engine.fixedBatchSizes ? allowedBatchSizes : [1]) {
     for (const threads of engine.takesAllThreads ? (['share', 'all'] as const) : (['all'] as const)) {
       await padded.run({ input: new Float32Array(itemLength * batchSize), batchSize, threads })
-      // Native calls block the event loop: without a turn of it, no pulse would leave until the last size has been run.
+      // Native calls block the event loop: this lets it send a pulse between them.
       await immediate()
     }
   }
   graphs.set(key, padded)
-  // Not yet: this function still holds the graph.
+  // Later, since this function still holds the graph.
   setImmediate(collectGarbage)
   const { precision, precisionReason } = compiled
   return { precision, precisionReason, parameters: countParameters(graph), loadMs: performance.now() - start }
 }
 
 /**
- * Gives back what nothing refers to any more, now. Loading a model leaves several copies of its weights behind, which V8
- * would keep until its own small heap grows.
+ * Frees memory now. Loading a model leaves several unused copies of its weights, which V8 would keep for long, since its own
+ * heap stays small.
  */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   collect()
-}
-
-async function unload({ key }: Params<'unload'>): Promise<null> {
-  await graphs.get(key)?.dispose()
-  graphs.delete(key)
-  return null
 }
 
 async function run({ key, ...batch }: Params<'run'>): Promise<Result<'run'>> {
@@ -76,18 +70,7 @@ async function run({ key, ...batch }: Params<'run'>): Promise<Result<'run'>> {
   return await graph.run(batch)
 }
 
-function handle(request: Request): Promise<Result<Request['method']>> {
-  switch (request.method) {
-    case 'open':
-      return open(request.params)
-    case 'load':
-      return load(request.params)
-    case 'unload':
-      return unload(request.params)
-    case 'run':
-      return run(request.params)
-  }
-}
+const methods: { [M in Method]: (params: Params<M>) => Promise<Result<M>> } = { open, load, run }
 
 function send(reply: Reply): void {
   process.send?.(reply)
@@ -95,9 +78,9 @@ function send(reply: Reply): void {
 
 async function answer(request: Request): Promise<void> {
   try {
-    send({ id: request.id, result: await handle(request) })
+    send({ id: request.id, result: await methods[request.method](request.params as never) })
   } catch (error) {
-    // CUDA does not recover within a process: the parent starts another, and runs the batch there.
+    // CUDA does not recover within a process. The parent starts another one and runs the batch there.
     if (deviceErrorOf(error) === 'device_lost') {
       console.error(String(error))
       process.exit(DEVICE_LOST_EXIT_CODE)
@@ -110,7 +93,7 @@ let last = Promise.resolve()
 process.on('message', (request: Request) => {
   last = last.then(() => answer(request))
 })
-// A signal to the whole process group (Ctrl-C) is for the parent, which drains first and then ends this process.
+// Signals to the process group (Ctrl-C) are left to the parent, which drains and then ends this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit(0))
 setInterval(() => {

@@ -1,31 +1,31 @@
 import type { Place } from '../batching/engine-schedule.ts'
-import type { Batch, EngineName, Outputs } from '../engines/engine.ts'
+import type { Batch, Outputs } from '../engines/engine.ts'
 import type { RepositoryEntry } from '../repository/repository.ts'
 import type { LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
 import { type EngineState, EngineSupervisor, type EngineSupervisorOptions } from './supervisor.ts'
 
 export interface EnginePoolOptions extends Omit<EngineSupervisorOptions, 'onStateChange'> {
-  /** GPUs as CUDA_VISIBLE_DEVICES names them: one process each on CUDA, where `processes` means nothing. */
+  /** GPUs as in CUDA_VISIBLE_DEVICES. On CUDA, each has one process, and `processes` is ignored. */
   devices: string[]
-  /** Processes that share the CPU's threads, each with a batch of its own. Native TensorFlow has one whatever it says. */
+  /** Processes that share the CPU's threads, each with its own batch. Native TensorFlow always has one. */
   processes: number
-  /** Inputs of one batch at the most. */
+  /** Most inputs in one batch. */
   maxBatchSize: number
 }
 
-/** How a member's state reads for the whole, the best first. */
+/** The pool has the best state of its members. */
 const BEST_FIRST: EngineState[] = ['ready', 'starting', 'restarting', 'stopped', 'failed']
 
 /**
- * The engine as one, however many processes it has: one per GPU, or a few that share the CPU. Each is kept alive on its
- * own; a batch goes to the one that is least busy. It has failed only when all of them have.
+ * All engine processes as one: one per GPU, or a few that share the CPU. Each has its own supervisor. A batch goes to the
+ * least busy process. The pool has failed only when all processes have.
  *
- * On a CPU, processes that each compute a batch on a part of the threads get more done than one that spreads every batch
- * over all of them: no thread waits at the end of each operator for another that HTTP has pushed off its core. A batch
- * that is alone goes to the first process, which can take all threads for it.
+ * On a CPU, several processes with a part of the threads each do more than one process with all threads: at the end of
+ * every operator, a batch's threads wait for the slowest, which HTTP may have pushed off its core. A single batch goes to
+ * the first process, which can use all threads for it.
  */
 export class EnginePool {
-  /** Called when what is offered may have changed, other than by a batch's start or end. */
+  /** Called when `offer` may have changed for another reason than a batch's start or end. */
   onOfferChange: () => void = () => {}
   readonly #options: EnginePoolOptions
   readonly #members: Member[] = []
@@ -39,29 +39,29 @@ export class EnginePool {
     return BEST_FIRST.find((state) => states.has(state)) ?? 'stopped'
   }
 
-  /** Processes, those that are restarting included. */
+  /** Number of processes, including those that restart. */
   get count(): number {
     return this.#members.length
   }
 
-  /** Processes that compute. */
+  /** Number of processes that can compute. */
   get ready(): number {
     return this.#ready.length
   }
 
-  /** Where a batch may go now, while `waiting` inputs wait in all; see `offer`. */
+  /** Where the next batch may go while `waiting` inputs wait; see the function `offer`. */
   offer(waiting: number): Place | undefined {
     const takesAllThreads = this.#members[0]?.supervisor.info?.takesAllThreads ?? false
     return offer(this.#ready, waiting, { takesAllThreads, maxBatchSize: this.#options.maxBatchSize })
   }
 
-  /** What runs, and what was passed over; undefined before the first start has succeeded. */
+  /** Undefined before the first successful start. */
   get info(): OpenedInfo | undefined {
     const info = this.#members[0]?.supervisor.info
     return info && { ...info, details: { ...info.details, processes: this.#members.length } }
   }
 
-  /** On CUDA in the order of `devices`. */
+  /** On CUDA, in the order of `devices`. */
   get members(): Pick<EngineSupervisor, 'state' | 'info' | 'pid' | 'restarts' | 'vitals'>[] {
     return this.#members.map(({ supervisor }) => supervisor)
   }
@@ -70,7 +70,7 @@ export class EnginePool {
     return this.#members.reduce((sum, { supervisor }) => sum + supervisor.restarts, 0)
   }
 
-  /** Of all processes together, as of their last pulses. */
+  /** Sums over all processes, as of their last pulses. */
   get vitals(): Vitals {
     const all = this.#members.flatMap(({ supervisor }) => supervisor.vitals ?? [])
     return {
@@ -80,34 +80,30 @@ export class EnginePool {
   }
 
   /**
-   * Opens the engine in a first process, which settles what `auto` means, and then in those beside it. Rejects with the
-   * reason when it does not open in all of them; it is not tried again.
+   * Opens the engine in the first process, which resolves `auto`, and then in the others. Rejects with the reason if one
+   * fails; there is no second try.
    */
   async start(): Promise<OpenedInfo> {
     const [first, ...further] = this.#options.devices
     const info = await this.#add(first).start()
-    const beside = info.engine === 'cuda' ? further : this.#besideOnCpu(info.engine)
-    await Promise.all(beside.map((device) => this.#add(device, info.engine).start()))
+    const onCpu = new Array<undefined>(info.engine === 'tensorflow' ? 0 : this.#options.processes - 1).fill(undefined)
+    const others = info.engine === 'cuda' ? further : onCpu
+    await Promise.all(others.map((device) => this.#add(device, info.engine).start()))
     return info
   }
 
-  /** Loads and warms up a model everywhere, now and after every restart. Rejects with the reason when it cannot be loaded. */
+  /** Loads and warms up a model in every process, now and after each restart. Rejects with the reason if one fails. */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
     const [loaded] = await Promise.all(this.#members.map(({ supervisor }) => supervisor.load(key, entry)))
     if (loaded === undefined) throw new Error('load before start')
     return loaded
   }
 
-  async unload(key: string): Promise<void> {
-    await Promise.all(this.#members.map(({ supervisor }) => supervisor.unload(key)))
-  }
-
   /**
-   * Rejects with `engine_unavailable` when no process is ready or the one that had the batch ended, and with a plain Error
-   * when the model fails.
+   * Rejects with `engine_unavailable` if no process is ready or the one with the batch ends, and with a plain Error if the
+   * model fails.
    */
-  async run(key: string, batch: Omit<Batch, 'threads'>): Promise<Outputs> {
-    const { input, batchSize } = batch
+  async run(key: string, { input, batchSize }: Omit<Batch, 'threads'>): Promise<Outputs> {
     const member = this.#leastBusy()
     const alone = this.#members.every((other) => other === member || other.batches === 0)
     member.batches++
@@ -128,17 +124,12 @@ export class EnginePool {
     return this.#members.filter(({ supervisor }) => supervisor.state === 'ready')
   }
 
-  /** A ready one; when none is, any, whose refusal says how things stand. */
+  /** The least busy ready member. If none is ready any, whose refusal gives the reason. */
   #leastBusy(): Member {
     const ready = this.#ready
     const [first, ...rest] = ready.length > 0 ? ready : this.#members
     if (first === undefined) throw new Error('run before start')
     return rest.reduce((best, member) => (member.batches < best.batches ? member : best), first)
-  }
-
-  /** For each further process on the CPU the device that it has, which is none. */
-  #besideOnCpu(engine: EngineName): undefined[] {
-    return engine === 'tensorflow' ? [] : new Array<undefined>(this.#options.processes - 1).fill(undefined)
   }
 
   #add(device: string | undefined, engine = this.#options.engine): EngineSupervisor {
@@ -162,7 +153,7 @@ export class EnginePool {
   }
 }
 
-/** What a process has to do: the batch that it computes, and perhaps one that waits there for its turn. */
+/** What a process has: the batch that it computes, and perhaps one that waits behind it. */
 interface Load {
   batches: number
   inputs: number
@@ -173,11 +164,11 @@ interface Member extends Load {
 }
 
 /**
- * Where a batch may go: to a process that has none (`compute`), or to wait behind the one batch that a process computes
- * (`ahead`), so that the process has work again before answers are written.
+ * Where the next batch may go: to a process without a batch (`compute`), or behind the only batch of a process (`ahead`), so
+ * that this process has work again before answers are written.
  *
- * A batch goes ahead, and leaves the first process that could take all threads for it, only when that is worth it: when
- * as many inputs wait as are being computed per batch, and a quarter of a batch at least.
+ * A batch goes ahead, or to another process than the first where that one uses all threads, only if it is large enough: as
+ * many inputs wait as the average running batch has, and at least a quarter of a full batch.
  */
 export function offer(
   ready: readonly Load[],

@@ -6,38 +6,38 @@ import type { EngineName } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
 import type { Method, Params, Reply, Result, Vitals } from './protocol.ts'
 
-/** How long a child may take to leave after being asked, before it is killed. */
+/** A child that was asked to end is killed after this time. */
 const STOP_TIMEOUT_MS = 2000
 
 /**
- * Young objects of a child are those of one batch: with a megabyte for them instead of 16, V8 keeps 25 MiB less of each
- * process, at the same speed.
+ * V8's space for young objects. A child needs it only for one batch: with 1 MiB instead of 16, it takes 25 MiB less memory
+ * at the same speed.
  */
 const EXEC_ARGV = ['--max-semi-space-size=1']
 
-/** A child leaves when its channel closes, unless it hangs: then it is ended with this process. */
+/** A child ends when its channel closes, unless it hangs. Hence this process kills its children when it ends. */
 const living = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of living) child.kill('SIGKILL')
 })
 
 export interface EngineProcessOptions {
-  /** Silence longer than this (ms) means that the child hangs. */
+  /** A child that is silent for longer (ms) hangs, and is killed. */
   heartbeatTimeoutMs: number
   clock: Clock
-  /** A line that the child, or a library in it, wrote to stdout or stderr. */
+  /** Receives each line that the child or its libraries write to stdout or stderr. */
   onOutput: (line: string) => void
-  /** What the child itself has to say to the operator. */
+  /** Receives messages of the child to the operator. */
   onWarning: (line: string) => void
-  /** The child's environment; without it, this process's. */
+  /** The child's environment; by default this process's. */
   env?: NodeJS.ProcessEnv | undefined
   /** Module to run; tests put a double here. */
-  entry?: URL
+  entry?: URL | undefined
 }
 
-/** One engine process: calls go in, answers come out, and `exited` tells of its end, however it came. */
+/** One engine process: sends it calls, receives its answers, and watches over it. */
 export class EngineProcess {
-  /** Resolves once with the reason, when the process is gone. */
+  /** Resolves with the reason when the process has ended. */
   readonly exited: Promise<string>
   readonly #process: ChildProcess
   readonly #options: EngineProcessOptions
@@ -53,7 +53,7 @@ export class EngineProcess {
     const entry = options.entry ?? defaultEntry()
     this.#process = fork(fileURLToPath(entry), {
       serialization: 'advanced',
-      ...(options.env ? { env: options.env } : {}),
+      env: options.env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: [...EXEC_ARGV, ...(entry.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [])],
     })
@@ -67,7 +67,8 @@ export class EngineProcess {
         this.#gone = true
         living.delete(this.#process)
         this.#stopWatchdog()
-        this.#rejectPending()
+        for (const { reject } of this.#pending.values()) reject(engineGone())
+        this.#pending.clear()
         resolve(this.#killReason ?? reason)
       }
       this.#process.once('exit', (code, signal) => end(signal ? `killed by ${signal}` : `exit code ${code}`))
@@ -86,26 +87,26 @@ export class EngineProcess {
   }
 
   /**
-   * Rejects with `engine_unavailable` when the process is gone or ends before it answers, and with a plain Error that
-   * carries the child's words when the child refuses.
+   * Rejects with `engine_unavailable` if the process has ended or ends before it answers, and with a plain Error with the
+   * child's message if the call fails there.
    */
   call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
     if (this.#gone) return Promise.reject(engineGone())
     const id = this.#nextId++
     return new Promise<Result<M>>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject })
-      // An error here is the channel closing; the exit that follows rejects what is pending.
+      // `send` fails when the channel closes; the exit that follows rejects all pending calls.
       this.#process.send({ id, method, params }, () => {})
     })
   }
 
-  /** Ends the child at once; `exited` then tells `reason`. */
+  /** Ends the child at once; `exited` resolves with `reason`. */
   kill(reason: string): void {
     this.#killReason ??= reason
     this.#process.kill('SIGKILL')
   }
 
-  /** Asks the child to leave, and kills it if it does not. */
+  /** Asks the child to end, and kills it if it does not. */
   async stop(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect()
     const callOff = this.#options.clock.after(STOP_TIMEOUT_MS, () => this.#process.kill('SIGKILL'))
@@ -129,16 +130,11 @@ export class EngineProcess {
     else pending?.resolve(reply.result as never)
   }
 
-  /** Starts the wait for the next sign of life over again. */
+  /** Restarts the wait for the next sign of life. */
   #watch(): void {
     this.#stopWatchdog()
     const { clock, heartbeatTimeoutMs } = this.#options
     this.#stopWatchdog = clock.after(heartbeatTimeoutMs, () => this.kill(`silent for ${heartbeatTimeoutMs} ms`))
-  }
-
-  #rejectPending(): void {
-    for (const { reject } of this.#pending.values()) reject(engineGone())
-    this.#pending.clear()
   }
 }
 
@@ -152,10 +148,10 @@ function defaultEntry(): URL {
 }
 
 /**
- * Variables that an engine process is started with. glibc gives freed memory back to the system only where it came by
- * mmap, and raises the size from which it uses that to whatever was freed last. Loading a model allocates and frees its
- * weights several times over: with the size fixed, an engine process with the default model has 130 MiB instead of 190.
- * Not for native TensorFlow, which allocates the values of a batch anew for each, and would pay for every page of them.
+ * Environment variables for an engine process. glibc returns freed memory to the system only if it was allocated by mmap,
+ * and raises the threshold for mmap whenever a larger block is freed. Loading a model allocates and frees its weights
+ * several times: with a fixed threshold, the default model takes 130 MiB instead of 190. Not for native TensorFlow, which
+ * allocates the values of each batch anew: mmap would be slow there.
  */
 export function engineEnvironment(engine: EngineName | 'auto'): Record<string, string> {
   return engine === 'tensorflow' ? {} : { MALLOC_MMAP_THRESHOLD_: String(256 * 1024) }

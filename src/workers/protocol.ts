@@ -2,23 +2,22 @@ import type { Batch, EngineName, EngineOptions, Outputs, Precision } from '../en
 import type { RepositoryEntry } from '../repository/repository.ts'
 
 /**
- * What the server and its engine process say to each other. Messages travel by structured clone over the channel that
- * `fork` opens (`serialization: 'advanced'`), so typed arrays cross as bytes.
+ * The calls from the server to an engine process. Messages are structured clones over `fork`'s channel (`serialization:
+ * 'advanced'`), so typed arrays are sent as bytes.
  */
 export interface Methods {
-  /** First of all, and once. */
+  /** The first call; once. */
   open(params: { choice: EngineName | 'auto'; options: EngineOptions }): OpenedInfo
   load(params: { key: string; entry: RepositoryEntry; allowedBatchSizes: number[] }): LoadedInfo
-  unload(params: { key: string }): null
   run(params: Batch & { key: string }): Outputs
 }
 
 export interface OpenedInfo {
   engine: EngineName
   details: Record<string, string | number>
-  /** As the engine has it. */
+  /** See `Engine`. */
   takesAllThreads: boolean
-  /** Engines that would have been preferred, and why each cannot run here. */
+  /** Engines that `auto` prefers, and why each cannot run here. */
   passedOver: { engine: EngineName; reason: string }[]
 }
 
@@ -36,14 +35,14 @@ export type Result<M extends Method> = ReturnType<Methods[M]>
 
 export type Request = { [M in Method]: { id: number; method: M; params: Params<M> } }[Method]
 
-/** What an engine process tells of itself every second. */
+/** What an engine process reports every second. */
 export interface Vitals {
   residentBytes: number
-  /** Undefined where the library does not count them. */
+  /** Undefined if the library does not count them. */
   liveTensors: number | undefined
 }
 
-/** `pulse` says that the child's event loop turns, `warning` is a line for the log; neither answers anything. */
+/** An answer to a call, a `pulse` as a sign of life, or a `warning` for the log. */
 export type Reply =
   | { pulse: Vitals }
   | { warning: string }

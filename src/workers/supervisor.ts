@@ -5,7 +5,7 @@ import type { RepositoryEntry } from '../repository/repository.ts'
 import { EngineProcess } from './process.ts'
 import type { LoadedInfo, OpenedInfo, Params, Vitals } from './protocol.ts'
 
-/** Restarts in a row, without a batch answered between them, after which the process is given up. */
+/** Restarts in a row without an answered batch; after that many, the process is given up. */
 const MAX_RESTARTS = 6
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 10_000
@@ -18,33 +18,33 @@ export interface EngineSupervisorOptions {
   heartbeatTimeoutMs: number
   /** A batch that takes longer ends its process. */
   batchTimeoutMs: number
-  /** Ascending; used by engines on which a new batch size is slow. */
+  /** Ascending. For engines with `fixedBatchSizes`. */
   allowedBatchSizes: number[]
-  /** The process's environment; without it, this process's. */
+  /** The process's environment; by default this process's. */
   env?: NodeJS.ProcessEnv | undefined
   clock: Clock
   log: (level: 'info' | 'warn' | 'error' | 'debug', message: string) => void
   /** Called whenever `state` has changed. */
   onStateChange?: (state: EngineState) => void
-  /** Called once when restarting has been given up. */
+  /** Called once, when the process is given up. */
   onFatal: (reason: string) => void
-  entry?: URL
+  entry?: URL | undefined
 }
 
 /**
- * The engine, kept alive: one child process at a time, started again with all its models when it ends unasked, with
- * exponential backoff and a limit. While there is none, calls are refused at once with `engine_unavailable`.
+ * Keeps one engine process alive. A process that ends unexpectedly is started again with all its models, with exponential
+ * backoff and a limit. While none runs, calls fail at once with `engine_unavailable`.
  */
 export class EngineSupervisor {
   readonly #options: EngineSupervisorOptions
   readonly #models = new Map<string, Params<'load'>>()
   #child: EngineProcess | undefined
-  #currentState: EngineState = 'stopped'
+  #state: EngineState = 'stopped'
   #info: OpenedInfo | undefined
   #restarts = 0
   #failuresInARow = 0
   #callOffRestart: () => void = () => {}
-  /** With the child: one that it computes, and perhaps one that was sent ahead. */
+  /** Batches that the child has: the one that it computes, and perhaps one sent ahead. */
   #batches = 0
   #callOffBatch: () => void = () => {}
 
@@ -53,25 +53,15 @@ export class EngineSupervisor {
   }
 
   get state(): EngineState {
-    return this.#currentState
+    return this.#state
   }
 
-  get #state(): EngineState {
-    return this.#currentState
-  }
-
-  set #state(state: EngineState) {
-    if (state === this.#currentState) return
-    this.#currentState = state
-    this.#options.onStateChange?.(state)
-  }
-
-  /** What runs, and what was passed over; undefined before the first start has succeeded. */
+  /** Undefined before the first successful start. */
   get info(): OpenedInfo | undefined {
     return this.#info
   }
 
-  /** Times the process was started again. */
+  /** Number of restarts. */
   get restarts(): number {
     return this.#restarts
   }
@@ -84,24 +74,24 @@ export class EngineSupervisor {
     return this.#child?.vitals
   }
 
-  /** Starts the process and opens the engine. Rejects with the reason when no engine runs; it is not tried again. */
+  /** Starts the process and opens the engine. Rejects with the reason if that fails; there is no second try. */
   async start(): Promise<OpenedInfo> {
-    this.#state = 'starting'
+    this.#become('starting')
     const child = this.#spawn()
     try {
       this.#info = await this.#open(child)
       if (this.state !== 'starting') throw new Error('stopped before it was open')
     } catch (error) {
       const reason = await endReason(child, error as Error)
-      if (this.state === 'starting') this.#state = 'failed'
+      if (this.state === 'starting') this.#become('failed')
       throw new Error(reason, { cause: error })
     }
-    this.#state = 'ready'
+    this.#become('ready')
     this.#adopt(child)
     return this.#info
   }
 
-  /** Loads and warms up a model, now and after every restart. Rejects with the reason when it cannot be loaded. */
+  /** Loads and warms up a model, now and after each restart. Rejects with the reason if that fails. */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
     const params = { key, entry, allowedBatchSizes: this.#options.allowedBatchSizes }
     const loaded = await this.#ready().call('load', params)
@@ -109,12 +99,7 @@ export class EngineSupervisor {
     return loaded
   }
 
-  async unload(key: string): Promise<void> {
-    this.#models.delete(key)
-    await this.#ready().call('unload', { key })
-  }
-
-  /** Rejects with `engine_unavailable`, or a plain Error when the model fails. */
+  /** Rejects with `engine_unavailable`, or with a plain Error if the model fails. */
   async run(key: string, batch: Batch): Promise<Outputs> {
     const child = this.#ready()
     this.#batches++
@@ -129,7 +114,7 @@ export class EngineSupervisor {
     }
   }
 
-  /** Starts the time of the batch that is the child's next over again; batches are computed one after the other. */
+  /** Restarts the time limit, for the child's next batch: it computes one after the other. */
   #watchBatch(child: EngineProcess): void {
     const { clock, batchTimeoutMs } = this.#options
     this.#callOffBatch()
@@ -140,9 +125,15 @@ export class EngineSupervisor {
   }
 
   async stop(): Promise<void> {
-    this.#state = 'stopped'
+    this.#become('stopped')
     this.#callOffRestart()
     await this.#child?.stop()
+  }
+
+  #become(state: EngineState): void {
+    if (state === this.#state) return
+    this.#state = state
+    this.#options.onStateChange?.(state)
   }
 
   #ready(): EngineProcess {
@@ -152,16 +143,15 @@ export class EngineSupervisor {
 
   #spawn(): EngineProcess {
     const { clock, heartbeatTimeoutMs, log, env, entry } = this.#options
-    const child = new EngineProcess({
+    this.#child = new EngineProcess({
       clock,
       heartbeatTimeoutMs,
       env,
+      entry,
       onOutput: (line) => log('debug', line),
       onWarning: (line) => log('warn', line),
-      ...(entry ? { entry } : {}),
     })
-    this.#child = child
-    return child
+    return this.#child
   }
 
   #open(child: EngineProcess): Promise<OpenedInfo> {
@@ -169,7 +159,7 @@ export class EngineSupervisor {
     return child.call('open', { choice: engine, options })
   }
 
-  /** From here on, the end of this child is answered with a restart. */
+  /** From now on, restarts the child when it ends. */
   #adopt(child: EngineProcess): void {
     void child.exited.then((reason) => {
       if (this.#child === child && this.#state === 'ready') this.#scheduleRestart(`the process ended: ${reason}`)
@@ -179,11 +169,11 @@ export class EngineSupervisor {
   #scheduleRestart(reason: string): void {
     this.#failuresInARow++
     if (this.#failuresInARow > MAX_RESTARTS) {
-      this.#state = 'failed'
+      this.#become('failed')
       this.#options.onFatal(`the engine failed ${this.#failuresInARow} times in a row, last: ${reason}`)
       return
     }
-    this.#state = 'restarting'
+    this.#become('restarting')
     const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failuresInARow - 1), MAX_BACKOFF_MS)
     this.#options.log('error', `the engine failed (${reason}); restarting in ${backoffMs} ms`)
     this.#callOffRestart = this.#options.clock.after(backoffMs, () => void this.#restart())
@@ -201,13 +191,13 @@ export class EngineSupervisor {
       return
     }
     if (this.#state !== 'restarting') return
-    this.#state = 'ready'
+    this.#become('ready')
     this.#options.log('info', 'the engine process is back')
     this.#adopt(child)
   }
 }
 
-/** Ends a child that did not come up, and tells why: what it said itself, or else how its process ended. */
+/** Ends a child that failed to start. Returns its error, or else how its process ended. */
 async function endReason(child: EngineProcess, error: Error): Promise<string> {
   await child.stop()
   return error instanceof ServeError ? `the process ended: ${await child.exited}` : error.message

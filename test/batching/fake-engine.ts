@@ -111,13 +111,11 @@ export class StallingClock extends FakeClock {
 }
 
 export interface ObservedBatch {
-  key: string
   size: number
-  computeMs: number
   reason: DispatchReason
 }
 
-type Options = Partial<BatcherOptions<string>> & FakeEngineOptions
+type Options = Partial<BatcherOptions> & FakeEngineOptions
 
 /** A batcher on a fake engine: batches of up to 4, no hold, one batch at a time. */
 export function setUp({ capacity, aheadFrom, count, ...options }: Options = {}) {

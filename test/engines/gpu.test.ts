@@ -14,8 +14,8 @@ function fakeNvidiaSmi(script: string): void {
   vi.stubEnv('PATH', bin)
 }
 
-const TWO_GPUS = `0, GPU-5a1c0d2e-0000-0000-0000-000000000000, NVIDIA A10G, 550.127.05, 23028, 4
-1, GPU-6b2d1e3f-0000-0000-0000-000000000000, NVIDIA A10G, 550.127.05, 23028, 812
+const TWO_GPUS = `0, NVIDIA A10G, 550.127.05, 23028, 4
+1, NVIDIA A10G, 550.127.05, 23028, 812
 `
 
 describe('readGpuFacts', () => {
@@ -24,7 +24,6 @@ describe('readGpuFacts', () => {
     expect(await readGpuFacts()).toEqual([
       {
         index: 0,
-        uuid: 'GPU-5a1c0d2e-0000-0000-0000-000000000000',
         name: 'NVIDIA A10G',
         driver: '550.127.05',
         memory_total_mb: 23028,
@@ -35,9 +34,7 @@ describe('readGpuFacts', () => {
   })
 
   it('asks for exactly the fields that it reads, without units', async () => {
-    fakeNvidiaSmi(
-      'echo "$@" >&2; [ "$1" = --query-gpu=index,uuid,name,driver_version,memory.total,memory.used ] || exit 2',
-    )
+    fakeNvidiaSmi('echo "$@" >&2; [ "$1" = --query-gpu=index,name,driver_version,memory.total,memory.used ] || exit 2')
     expect(await readGpuFacts()).toEqual([])
   })
 
@@ -54,9 +51,7 @@ describe('readGpuFacts', () => {
 
 describe('parseGpuFacts', () => {
   it('knows figures that the driver does not tell from zero', () => {
-    const [gpu] = parseGpuFacts(
-      '0, GPU-1, NVIDIA H100 80GB HBM3 MIG 1g.10gb, 570.86.15, [N/A], [Insufficient Permissions]\n',
-    )
+    const [gpu] = parseGpuFacts('0, NVIDIA H100 80GB HBM3 MIG 1g.10gb, 570.86.15, [N/A], [Insufficient Permissions]\n')
     expect(gpu).toMatchObject({ memory_total_mb: undefined, memory_used_mb: undefined })
   })
 

@@ -6,7 +6,6 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
   return {
     name: 'fake',
     version: '1',
-    description: undefined,
     architecture: {
       block: 'basic',
       layers: [1],
@@ -17,11 +16,8 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
       numClasses: 3,
     },
     input: { height: 2, width: 3, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 1 },
-    quantization: undefined,
     labels: ['zero', 'one', 'two'],
     weightsSha256: '0'.repeat(64),
-    provenance: undefined,
-    metrics: undefined,
     ...changes,
   }
 }

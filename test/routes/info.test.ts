@@ -26,7 +26,7 @@ describe('GET /info', () => {
 
   it('names each GPU, its driver and its memory', async () => {
     const facts = { index: 0, name: 'NVIDIA L4', driver: '570.86.15', memory_total_mb: 23_034 }
-    const { app } = await build({ services: { gpus: () => [{ ...facts, uuid: 'GPU-1', memory_used_mb: 4 }] } })
+    const { app } = await build({ services: { gpus: () => [{ ...facts, memory_used_mb: 4 }] } })
     // No use of memory: it is that of the start, and would be taken for the present one.
     expect((await request(app.server).get('/info')).body.gpus).toEqual([facts])
   })

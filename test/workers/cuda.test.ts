@@ -62,7 +62,7 @@ describe('the engine process of cuda', () => {
     const { load, run, warnings } = await open(addon)
     await load([1, 2 * FITS])
     expect(addon.inputs().slice(1)).toEqual([2 * FITS, FITS, FITS].map((size) => size * ITEM))
-    expect(warnings).toEqual([`a: the device is out of memory; from here on batches are run ${FITS} at a time`])
+    expect(warnings).toEqual([`a: the device is out of memory; batches are limited to ${FITS} inputs from now on`])
     expect((await run(2 * FITS)).logits).toEqual(new Float32Array(2 * FITS * ITEM).fill(2))
   })
 

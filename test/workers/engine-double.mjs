@@ -36,10 +36,6 @@ const methods = {
       precisionReason: share && `${share.index} of ${share.count}`,
     }
   },
-  unload({ key }) {
-    loaded.delete(key)
-    return null
-  },
   run({ key, input, batchSize, threads }) {
     if (key === 'hangs') return new Promise(() => {})
     if (key === 'who')

@@ -1,9 +1,18 @@
 import { ATTRIBUTE_TYPE, DATA_TYPE, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './schema.ts'
 
-/** The domain of onnxruntime's own operators. */
+/** Domain of onnxruntime's own operators. */
 export const MICROSOFT = 'com.microsoft'
 
-/** Collects nodes and weights of an ONNX graph. Every method answers the name of the value it adds. */
+/** The array that holds each of ONNX's data types. */
+interface Arrays {
+  float: Float32Array
+  uint8: Uint8Array
+  int8: Int8Array
+  int32: Int32Array
+  int64: BigInt64Array
+}
+
+/** Collects the nodes and weights of an ONNX graph. Each method returns the name of the value it adds. */
 export class OnnxBuilder {
   readonly nodes: OnnxNode[] = []
   readonly initializers: OnnxTensor[] = []
@@ -13,31 +22,16 @@ export class OnnxBuilder {
     return output
   }
 
-  floats(name: string, data: Float32Array, dims: number[]): string {
-    return this.#initializer(name, DATA_TYPE.float, data, dims)
-  }
-
-  int8s(name: string, data: Int8Array, dims: number[]): string {
-    return this.#initializer(name, DATA_TYPE.int8, data, dims)
-  }
-
-  uint8s(name: string, data: Uint8Array, dims: number[]): string {
-    return this.#initializer(name, DATA_TYPE.uint8, data, dims)
-  }
-
-  int32s(name: string, data: Int32Array, dims: number[]): string {
-    return this.#initializer(name, DATA_TYPE.int32, data, dims)
-  }
-
-  /** A vector of int64, which is what ONNX wants shapes, bounds and axes to be. */
-  int64s(name: string, values: number[]): string {
-    return this.#initializer(name, DATA_TYPE.int64, BigInt64Array.from(values, BigInt), [values.length])
-  }
-
-  #initializer(name: string, dataType: number, data: ArrayBufferView, dims: number[]): string {
+  /** A scalar where `dims` is empty. */
+  constant<T extends keyof Arrays>(name: string, type: T, data: Arrays[T], dims: number[] = []): string {
     const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    this.initializers.push({ name, dims, dataType, rawData })
+    this.initializers.push({ name, dims, dataType: DATA_TYPE[type], rawData })
     return name
+  }
+
+  /** A vector of int64, ONNX's type for shapes, bounds and axes. */
+  int64s(name: string, values: number[]): string {
+    return this.constant(name, 'int64', BigInt64Array.from(values, BigInt), [values.length])
   }
 }
 

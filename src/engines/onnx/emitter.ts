@@ -6,24 +6,24 @@ import { quantizeConv } from './quantized-conv.ts'
 import { encodeOnnx, type OnnxAttribute, type OnnxModel } from './schema.ts'
 import { OnnxValues } from './values.ts'
 
-/** The first opset in which ReduceMean, Slice and Pad have the forms written here, and which every kept runtime reads. */
+/** The first opset with all the operator forms used here: old runtimes read it too. */
 const OPSET = 13
 
 export interface EmitOptions {
-  /** Present for int8: the scales of the values, and the nodes that stay in fp32 all the same. */
+  /** For int8: the scales of the values, and the nodes that stay in fp32. */
   quantization?: Quantization | undefined
-  /** Values of the graph to answer with beside its two outputs, in float32 whatever they are computed in. */
+  /** Values to output beside the graph's own two, in float32. */
   also?: readonly string[]
 }
 
-/** The bytes of `buildOnnx`'s model. */
+/** `buildOnnx`, as bytes. */
 export function emitOnnx(graph: Graph, options: EmitOptions = {}): Uint8Array {
   return encodeOnnx(buildOnnx(graph, options))
 }
 
 /**
- * The graph as an ONNX model with its weights inside: input and outputs named as in the graph, batch dimension free.
- * Throws a plain Error when the quantization is not this graph's.
+ * The graph as an ONNX model with its weights inside, for any batch size. Input and outputs are named as in the graph.
+ * Throws a plain Error when the quantization names values that the graph does not have.
  */
 export function buildOnnx(graph: Graph, { quantization, also = [] }: EmitOptions = {}): OnnxModel {
   if (quantization) assertKnownNames(graph, quantization)
@@ -49,9 +49,9 @@ function assertKnownNames({ input, nodes }: Graph, { activations, fp32 }: Quanti
 }
 
 /**
- * Integer nodes are written as such (QLinearConv, QLinearAdd) and not as float nodes between conversions for the runtime
- * to recognise: what runs then does not hang on its pattern matching. A uint8 output ends at its zero point, where the
- * range of a ReLU begins, so there it needs no node of its own.
+ * Int8 nodes are written as integer operators (QLinearConv, QLinearAdd), not as float operators between conversions: what
+ * runs does not depend on the runtime's pattern matching. They need no ReLU node: the range of a value after a ReLU begins
+ * at 0, so its zero point is 0 and the saturation to uint8 cuts off what is negative.
  */
 class OnnxEmitter implements GraphEmitter {
   readonly onnx = new OnnxBuilder()
@@ -59,8 +59,7 @@ class OnnxEmitter implements GraphEmitter {
   readonly #inInt8: (node: GraphNode) => boolean
 
   constructor(input: string, quantization: Quantization | undefined) {
-    this.values = new OnnxValues(this.onnx, quantization?.activations ?? {})
-    this.values.madeFloat(input)
+    this.values = new OnnxValues(this.onnx, input, quantization?.activations ?? {})
     this.#inInt8 = ({ name }) => quantization !== undefined && !quantization.fp32.includes(name)
   }
 
@@ -73,22 +72,21 @@ class OnnxEmitter implements GraphEmitter {
       ints('pads', [pad, pad, pad, pad]),
     ]
     if (!this.#inInt8(node)) {
-      const weight = this.onnx.floats(`${name}.weight`, node.weight, dims)
-      const bias = this.onnx.floats(`${name}.bias`, node.bias, [outChannels])
+      const weight = this.onnx.constant(`${name}.weight`, 'float', node.weight, dims)
+      const bias = this.onnx.constant(`${name}.bias`, 'float', node.bias, [outChannels])
       this.#emitWithRelu('Conv', [this.values.asFloat(input), weight, bias], node, attributes)
       return
     }
     const { weight, weightScale, bias } = quantizeConv(node, this.values.activation(input).scale)
     const inputs = [
       ...this.#uint8(input),
-      this.onnx.int8s(`${name}.weight`, weight, dims),
-      this.onnx.floats(`${name}.weight_scale`, weightScale, [outChannels]),
-      this.onnx.int8s(`${name}.weight_zero_point`, Int8Array.of(0), []),
+      this.onnx.constant(`${name}.weight`, 'int8', weight, dims),
+      this.onnx.constant(`${name}.weight_scale`, 'float', weightScale, [outChannels]),
+      this.onnx.constant(`${name}.weight_zero_point`, 'int8', Int8Array.of(0)),
       ...this.values.scale(name),
-      this.onnx.int32s(`${name}.bias`, bias, [outChannels]),
+      this.onnx.constant(`${name}.bias`, 'int32', bias, [outChannels]),
     ]
-    this.onnx.emit('QLinearConv', inputs, this.values.uint8Name(name), attributes)
-    this.values.madeUint8(name)
+    this.values.emitUint8('QLinearConv', inputs, name, attributes)
   }
 
   add(node: AddNode): void {
@@ -99,11 +97,10 @@ class OnnxEmitter implements GraphEmitter {
       return
     }
     const operands = [...this.#uint8(a), ...this.#uint8(b), ...this.values.scale(name)]
-    this.onnx.emit('QLinearAdd', operands, this.values.uint8Name(name), [], MICROSOFT)
-    this.values.madeUint8(name)
+    this.values.emitUint8('QLinearAdd', operands, name, [], MICROSOFT)
   }
 
-  /** Moves numbers and computes none, so it takes uint8 and float32 as they come. */
+  /** Moves values without computing, so it works on uint8 and float32 alike. */
   subsample(node: SubsampleNode): void {
     const { name, input, stride, padBefore, padAfter } = node
     this.values.sameScale(name, input)
@@ -120,14 +117,8 @@ class OnnxEmitter implements GraphEmitter {
       value = this.onnx.emit('Slice', [value, ...bounds], `${name}.sliced`)
     }
     const pads = this.onnx.int64s(`${name}.pads`, [0, padBefore, 0, 0, 0, padAfter, 0, 0])
-    if (!inUint8) {
-      this.onnx.emit('Pad', [value, pads], name)
-      this.values.madeFloat(name)
-      return
-    }
-    const [, zeroPoint] = this.values.scale(name)
-    this.onnx.emit('Pad', [value, pads, zeroPoint], this.values.uint8Name(name))
-    this.values.madeUint8(name)
+    if (inUint8) this.values.emitUint8('Pad', [value, pads, this.values.scale(name)[1]], name)
+    else this.values.emitFloat('Pad', [value, pads], name)
   }
 
   /** `[N, C, H, W]` -> mean over W -> `[N, C, H]` x `[H, bands]` -> flattened `[N, C * bands]`. */
@@ -135,30 +126,27 @@ class OnnxEmitter implements GraphEmitter {
     const { name, input, height, bands } = node
     const attributes = [ints('axes', [3]), int('keepdims', 0)]
     const rows = this.onnx.emit('ReduceMean', [this.values.asFloat(input)], `${name}.rows`, attributes)
-    const matrix = this.onnx.floats(`${name}.matrix`, node.matrix, [height, bands])
+    const matrix = this.onnx.constant(`${name}.matrix`, 'float', node.matrix, [height, bands])
     const pooled = this.onnx.emit('MatMul', [rows, matrix], `${name}.bands`)
-    this.onnx.emit('Flatten', [pooled], name, [int('axis', 1)])
-    this.values.madeFloat(name)
+    this.values.emitFloat('Flatten', [pooled], name, [int('axis', 1)])
   }
 
   dense(node: DenseNode): void {
     const { name, input, outFeatures, inFeatures } = node
-    const weight = this.onnx.floats(`${name}.weight`, node.weight, [outFeatures, inFeatures])
-    const bias = this.onnx.floats(`${name}.bias`, node.bias, [outFeatures])
-    this.onnx.emit('Gemm', [this.values.asFloat(input), weight, bias], name, [int('transB', 1)])
-    this.values.madeFloat(name)
+    const weight = this.onnx.constant(`${name}.weight`, 'float', node.weight, [outFeatures, inFeatures])
+    const bias = this.onnx.constant(`${name}.bias`, 'float', node.bias, [outFeatures])
+    this.values.emitFloat('Gemm', [this.values.asFloat(input), weight, bias], name, [int('transB', 1)])
   }
 
-  /** A value, its scale and its zero point: how integer operators take each input. */
+  /** A value, its scale and its zero point: one input of an integer operator. */
   #uint8(name: string): string[] {
     return [this.values.asUint8(name), ...this.values.scale(name)]
   }
 
-  /** ONNX has no fused ReLU; runtimes fuse the pair back together. */
+  /** ONNX has no fused ReLU; runtimes fuse the two nodes. */
   #emitWithRelu(opType: string, input: string[], node: ConvNode | AddNode, attributes: OnnxAttribute[] = []): void {
     const { name, relu } = node
-    const sum = this.onnx.emit(opType, input, relu ? `${name}.linear` : name, attributes)
-    if (relu) this.onnx.emit('Relu', [sum], name)
-    this.values.madeFloat(name)
+    if (relu) this.values.emitFloat('Relu', [this.onnx.emit(opType, input, `${name}.linear`, attributes)], name)
+    else this.values.emitFloat(opType, input, name, attributes)
   }
 }

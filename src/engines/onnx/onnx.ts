@@ -10,7 +10,7 @@ import { dealThreads, openSession, openSessions, release, type Sessions } from '
 
 const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
 
-/** The fast CPU engine: the graph goes to onnxruntime as ONNX bytes made in memory, in fp32 or int8. */
+/** The fast CPU engine: runs the graph in onnxruntime, in fp32 or int8. */
 export async function openOnnx({ precision, threads: wanted, share }: EngineOptions): Promise<Engine> {
   if (precision === 'fp16') throw new Error('PRECISION=fp16: onnx computes in fp32 or int8')
   const threads = wanted || availableParallelism()
@@ -46,12 +46,12 @@ async function compile(
   const cosine = smallestCosine(answers[graph.outputs.embedding] as Float32Array, checks.embedding, checks.count)
   if (cosine >= MIN_COSINE) return asCompiled(graph, sessions, { precision: 'int8' })
   await release(sessions)
-  const reason = `int8 answers too unlike fp32 here: embeddings' cosine ${cosine.toFixed(4)}, at least ${MIN_COSINE} is needed`
+  const reason = `int8 differs too much from fp32 here: the embeddings' cosine is ${cosine.toFixed(4)}, must be at least ${MIN_COSINE}`
   if (precision === 'auto') return inFp32(reason)
   throw new Error(`PRECISION=int8: ${reason}`)
 }
 
-/** Where the model brings no reference, fp32 gives it; its session is gone before the one in int8 is opened. */
+/** The reference of a model that has none, computed in fp32. Its session is released before the int8 one is opened. */
 async function askInFp32(graph: Graph, quantization: Quantization, threads: Record<Threads, number>) {
   const { count, input } = probeInputs(graph.input, quantization)
   const session = await openSession(graph, { threads: threads.all })

@@ -10,15 +10,15 @@ export interface Processor {
 }
 
 /**
- * Why int8 is not worth taking on this processor, or undefined where it is. It is where one instruction multiplies bytes
- * and adds the products in 32 bits: VNNI on x64, the dot product on arm64. Without VNNI, x64 adds pairs of products in 16
- * bits, which saturates, and gains little.
+ * Why int8 is not worth using on this processor; undefined if it is. It needs an instruction that multiplies bytes and
+ * adds the products in 32 bits: VNNI on x64, the dot product on arm64. Without VNNI, x64 adds pairs of products in 16 bits,
+ * which can saturate and is hardly faster than fp32.
  */
 export function whyNotInt8(processor: Processor = thisProcessor()): string | undefined {
   const { platform, arch, cpuinfo } = processor
-  // Every 64-bit processor of Apple's has the dot product.
+  // All of Apple's arm64 processors have the dot product.
   if (arch === 'arm64' && platform === 'darwin') return undefined
-  if (cpuinfo === '') return `whether the processor multiplies bytes fast cannot be read on ${platform} ${arch}`
+  if (cpuinfo === '') return `the processor's int8 instructions cannot be read on ${platform} ${arch}`
   const flags = flagsOf(cpuinfo)
   if (arch === 'x64') {
     return flags.has('avx512_vnni') || flags.has('avx_vnni') ? undefined : 'the processor has no VNNI'
@@ -27,7 +27,7 @@ export function whyNotInt8(processor: Processor = thisProcessor()): string | und
   return `int8 was never measured on ${arch}`
 }
 
-/** What the first processor can do: its `flags` (x86) or `Features` (arm64). */
+/** The first processor's `flags` (x86) or `Features` (arm64). */
 export function flagsOf(cpuinfo: string): Set<string> {
   return new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/))
 }

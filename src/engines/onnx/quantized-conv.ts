@@ -1,10 +1,10 @@
 import type { ConvNode } from '../../resnet/graph.ts'
 
-/** The largest magnitude of a weight: -128 is left out, so that the range is symmetric. */
+/** Largest magnitude of a weight: the range is symmetric, without -128. */
 const WEIGHT_LIMIT = 127
 const INT32_LIMIT = 2 ** 31 - 1
 
-/** A convolution in integers: real weight = `weightScale[o] * weight`, real bias = `inputScale * weightScale[o] * bias`. */
+/** Real weight = `weightScale[o] * weight`, real bias = `inputScale * weightScale[o] * bias`. */
 interface QuantizedConv {
   /** `[out, in, kernel, kernel]`, row-major. */
   weight: Int8Array
@@ -15,8 +15,8 @@ interface QuantizedConv {
 }
 
 /**
- * Weights to int8, symmetric, one scale per output channel; the bias to int32 on the scale that the sums of products
- * have, so that it is added before anything is rounded. `inputScale` is the scale of the convolution's uint8 input.
+ * Quantises weights to int8, symmetric, with one scale per output channel. Quantises the bias to int32 with the scale of
+ * the products, so that it is added before rounding. `inputScale` is the scale of the uint8 input.
  */
 export function quantizeConv(node: ConvNode, inputScale: number): QuantizedConv {
   const { weight, bias, outChannels } = node
@@ -29,7 +29,7 @@ export function quantizeConv(node: ConvNode, inputScale: number): QuantizedConv 
   for (let o = 0; o < outChannels; o++) {
     const from = o * perOutput
     const channel = weight.subarray(from, from + perOutput)
-    // A channel of zeros may have any scale but zero.
+    // A channel of zeros can have any scale except 0.
     const scale = Math.fround((largestMagnitude(channel) || 1) / WEIGHT_LIMIT)
     quantized.weightScale[o] = scale
     for (let i = 0; i < perOutput; i++) quantized.weight[from + i] = Math.round((channel[i] as number) / scale)

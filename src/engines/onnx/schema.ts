@@ -1,8 +1,8 @@
 import protobuf from 'protobufjs/light.js'
 
 /**
- * The part of the ONNX schema (onnx.proto3, IR version 8) that an inference graph needs, with the field numbers of the
- * specification. Bytes written with it are ordinary ONNX.
+ * The part of the ONNX schema (onnx.proto3, IR version 8) that an inference graph needs. Field numbers are those of the
+ * specification.
  */
 const root = protobuf.Root.fromJSON({
   nested: {
@@ -37,7 +37,6 @@ const root = protobuf.Root.fromJSON({
     AttributeProto: {
       fields: {
         name: { type: 'string', id: 1 },
-        f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 },
@@ -65,7 +64,7 @@ const ModelProto = root.lookupType('ModelProto')
 export const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
 
 /** AttributeProto.AttributeType */
-export const ATTRIBUTE_TYPE = { float: 1, int: 2, ints: 7 } as const
+export const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const
 
 export interface OnnxTensor {
   name: string
@@ -77,7 +76,6 @@ export interface OnnxTensor {
 export interface OnnxAttribute {
   name: string
   type: number
-  f?: number
   i?: number
   ints?: number[]
 }
@@ -85,14 +83,14 @@ export interface OnnxAttribute {
 export interface OnnxNode {
   name: string
   opType: string
-  /** Empty for the standard's own operators. */
+  /** Empty for operators of the ONNX standard. */
   domain?: string
   input: string[]
   output: string[]
   attribute: OnnxAttribute[]
 }
 
-/** A float value whose first dimension is free. */
+/** A float value; `shape` is without the batch dimension. */
 interface OnnxValue {
   name: string
   shape: number[]
@@ -106,7 +104,7 @@ export interface OnnxModel {
   opset: number
 }
 
-/** The model's bytes, as any ONNX runtime loads them. */
+/** The bytes of an .onnx file. */
 export function encodeOnnx(model: OnnxModel): Uint8Array {
   return ModelProto.encode({
     irVersion: 8,

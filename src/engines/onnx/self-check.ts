@@ -2,22 +2,22 @@ import type { Quantization } from '../../repository/quantization.ts'
 import type { Graph } from '../../resnet/graph.ts'
 import { rowCosines } from '../cosine.ts'
 
-/** An embedding in int8 less like the one in fp32 than this means that int8 is broken here, and is not served. */
+/** Below this cosine between the embeddings in int8 and fp32, int8 is broken here and is not used. */
 export const MIN_COSINE = 0.99
 
 const PROBES = 8
 
-/** Points along each side of a probe between which it is interpolated. */
+/** A probe is interpolated between this many random points along each side. */
 const GRID = 4
 
-/** The smallest cosine between the rows of two `[count, embeddingSize]` arrays; NaN where a value is not a number. */
+/** The smallest cosine between rows of two `[count, embeddingSize]` arrays; NaN if they hold a NaN. */
 export function smallestCosine(a: Float32Array, b: Float32Array, count: number): number {
   return Math.min(...rowCosines(a, b, count))
 }
 
 /**
- * Inputs for a model that brings no reference, always the same ones: smooth, as pictures are, and within the range that
- * was calibrated, since noise and outliers say nothing of what the model is for.
+ * Inputs for a model without a reference, the same each time. They are smooth, like pictures, and within the calibrated
+ * range: int8 is not made for noise and outliers.
  */
 export function probeInputs({ name, shape }: Graph['input'], { activations }: Quantization) {
   const { scale, zero_point } = activations[name] ?? { scale: 2 / 255, zero_point: 128 }
@@ -43,7 +43,7 @@ function interpolate(grid: number[], y: number, x: number): number {
   return row(top) * (1 - down) + row(top + 1) * down
 }
 
-/** Uniform numbers in [0, 1), the same ones for one seed: Marsaglia's xorshift of 32 bits. */
+/** Uniform numbers in [0, 1), determined by the seed: Marsaglia's 32-bit xorshift. */
 function randomNumbers(seed: number): () => number {
   let state = seed | 0 || 1
   return () => {

@@ -4,15 +4,15 @@ import type { Share, Threads } from '../engine.ts'
 import { type EmitOptions, emitOnnx } from './emitter.ts'
 
 /**
- * onnxruntime's builds keep count of what they are used for, in a file beside the server or in /tmp, to be sent to their
- * maker. The library reads this variable when it starts, hence its import comes after.
+ * Turns off onnxruntime's telemetry, which writes usage data to a file. The library reads this variable at load, so its
+ * import comes after.
  */
 process.env.ORT_DISABLE_TELEMETRY = '1'
 const { default: ort } = await import('onnxruntime-node')
 
 /**
- * How long a thread looks for more work before it sleeps. Between two operators there is more within this time; the
- * default is so long that threads spin between batches, on cores that HTTP and decoding want (docs/quantization.md).
+ * How long an idle thread spins before it sleeps. Long enough for the pause between two operators. With the longer default,
+ * threads also spin between batches, on cores that HTTP and decoding need (docs/quantization.md).
  */
 const SPIN_US = '50'
 
@@ -22,7 +22,7 @@ interface SessionOptions extends EmitOptions {
 
 /** A graph loaded into onnxruntime. */
 export interface OnnxSession {
-  /** `input` is `[batchSize, C, H, W]`. Answers with the graph's outputs, and what else was asked for, by name. */
+  /** `input` is `[batchSize, C, H, W]`. Resolves with the outputs by name, `EmitOptions.also` included. */
   run(input: Float32Array, batchSize: number): Promise<Record<string, Float32Array>>
   release(): Promise<void>
 }
@@ -34,7 +34,7 @@ export async function openSession(graph: Graph, { threads, ...emit }: SessionOpt
     executionMode: 'sequential',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    // It would keep a block of memory for each batch size that it has seen.
+    // It would keep a block of memory for each batch size seen.
     enableMemPattern: false,
     extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
   })
@@ -48,12 +48,12 @@ export async function openSession(graph: Graph, { threads, ...emit }: SessionOpt
   }
 }
 
-/** One session for each number of threads, with weights of its own, since a session cannot change its threads. */
+/** One session, with its own weights, for each number of threads: a session cannot change its threads. */
 export type Sessions = Record<Threads, OnnxSession>
 
 /**
- * Deals out `threads`, at least one to each process. Only the first process takes all of them when its batch is alone: a
- * batch that is alone goes there, and the second set of weights would be of no use in the others.
+ * The threads of one process, at least one. Only the first process can take all of them for a batch: while no other batch
+ * is computed, batches go there, so the others need no second set of weights.
  */
 export function dealThreads(
   threads: number,
@@ -63,7 +63,7 @@ export function dealThreads(
   return { share, all: index === 0 ? threads : share }
 }
 
-/** `all` and `share` are one session where the threads are as many. */
+/** `all` and `share` are the same session if they have the same number of threads. */
 export async function openSessions(
   graph: Graph,
   threads: Record<Threads, number>,

@@ -1,9 +1,10 @@
 import type { Activation } from '../../repository/quantization.ts'
 import type { OnnxBuilder } from './builder.ts'
+import type { OnnxAttribute } from './schema.ts'
 
 /**
- * The values of the graph as the ONNX model holds them: each is made in float32 or in uint8, and converted once where a
- * node wants the other. In float32 a value is called what the graph calls it.
+ * The graph's values in the ONNX model. Each is computed in float32 or uint8, and converted once if a node needs the other
+ * type. In float32 it has the same name as in the graph.
  */
 export class OnnxValues {
   readonly #onnx: OnnxBuilder
@@ -12,17 +13,21 @@ export class OnnxValues {
   readonly #scales = new Map<string, [scale: string, zeroPoint: string]>()
   readonly #activations: Map<string, Activation>
 
-  constructor(onnx: OnnxBuilder, activations: Record<string, Activation>) {
+  constructor(onnx: OnnxBuilder, input: string, activations: Record<string, Activation>) {
     this.#onnx = onnx
+    this.#floats.add(input)
     this.#activations = new Map(Object.entries(activations))
   }
 
-  madeFloat(name: string): void {
+  /** Adds a node that computes the value in float32. */
+  emitFloat(opType: string, inputs: string[], name: string, attributes: OnnxAttribute[] = []): void {
+    this.#onnx.emit(opType, inputs, name, attributes)
     this.#floats.add(name)
   }
 
-  /** Under the name that `uint8Name` gives it. */
-  madeUint8(name: string): void {
+  /** Adds a node that computes the value in uint8. */
+  emitUint8(opType: string, inputs: string[], name: string, attributes: OnnxAttribute[] = [], domain = ''): void {
+    this.#onnx.emit(opType, inputs, this.uint8Name(name), attributes, domain)
     this.#uint8s.add(name)
   }
 
@@ -35,43 +40,36 @@ export class OnnxValues {
   }
 
   asFloat(name: string): string {
-    if (!this.#floats.has(name)) {
-      this.#onnx.emit('DequantizeLinear', [this.uint8Name(name), ...this.scale(name)], name)
-      this.#floats.add(name)
-    }
+    if (!this.#floats.has(name)) this.emitFloat('DequantizeLinear', [this.uint8Name(name), ...this.scale(name)], name)
     return name
   }
 
   asUint8(name: string): string {
-    const uint8 = this.uint8Name(name)
-    if (!this.#uint8s.has(name)) {
-      this.#onnx.emit('QuantizeLinear', [name, ...this.scale(name)], uint8)
-      this.#uint8s.add(name)
-    }
-    return uint8
+    if (!this.#uint8s.has(name)) this.emitUint8('QuantizeLinear', [name, ...this.scale(name)], name)
+    return this.uint8Name(name)
   }
 
-  /** Throws when calibration has nothing for that value. */
+  /** Throws when calibration has no scale for the value. */
   activation(name: string): Activation {
     const activation = this.#activations.get(name)
     if (activation === undefined) throw new Error(`quantization: no scale for ${name}`)
     return activation
   }
 
-  /** `name` holds numbers of `origin`, on its scale, where that has one. */
+  /** Gives `name` the scale of `origin`, if that has one. */
   sameScale(name: string, origin: string): void {
     const activation = this.#activations.get(origin)
     if (activation) this.#activations.set(name, activation)
   }
 
-  /** Names of a value's scale and zero point, in the order in which operators take them. */
+  /** Names of the value's scale and zero point, in the order of operator inputs. */
   scale(name: string): [scale: string, zeroPoint: string] {
     const known = this.#scales.get(name)
     if (known) return known
     const { scale, zero_point } = this.activation(name)
     const names: [string, string] = [
-      this.#onnx.floats(`${name}.scale`, Float32Array.of(scale), []),
-      this.#onnx.uint8s(`${name}.zero_point`, Uint8Array.of(zero_point), []),
+      this.#onnx.constant(`${name}.scale`, 'float', Float32Array.of(scale)),
+      this.#onnx.constant(`${name}.zero_point`, 'uint8', Uint8Array.of(zero_point)),
     ]
     this.#scales.set(name, names)
     return names

@@ -1,6 +1,6 @@
 /**
- * A process of its own, since loading the addon may crash it: loads the `@tensorflow/tfjs-node(-gpu)` that lies in the
- * folder given as the argument, runs one convolution, and prints a NativeProbe as JSON.
+ * Loads the `@tensorflow/tfjs-node(-gpu)` in the folder given as argument, runs one convolution, and prints a NativeProbe
+ * as JSON. Runs as a process of its own, since loading the addon may crash it.
  */
 import { createRequire } from 'node:module'
 import { defineRemovedUtilities } from './removed-utilities.ts'

@@ -3,35 +3,32 @@ import type { AddNode, ConvNode, DenseNode, Graph, PoolNode, SubsampleNode } fro
 import { emitNodes, type GraphEmitter } from '../graph-emitter.ts'
 import { type AttrValue, type DataType, DT, encodeSavedModel, type NodeDef, tensorShape } from './saved-model-schema.ts'
 
-/** Names in the signature `serving_default`. */
+/** Names of input and outputs in the signature `serving_default`. */
 export const SIGNATURE = { input: 'input', logits: 'logits', embedding: 'embedding' } as const
 
 /**
- * The graph as the bytes of a SavedModel with its weights inside, channels last, batch dimension free.
+ * The graph as the bytes of a SavedModel with its weights inside, channels last, for any batch size.
  *
- * The input is one STRING scalar holding the batch's float32 values `[N, C, H, W]` as little-endian bytes, decoded
- * inside the graph: a float tensor would travel to the GPU and back before the session even starts.
+ * The input is one STRING scalar: the float32 values `[N, C, H, W]` as little-endian bytes, which the graph decodes. tfjs
+ * would copy a float tensor to the GPU and back before the session starts.
  *
- * With `fp16` the convolutions hold weights and activations in half precision (cuDNN accumulates them in fp32); pool,
- * embedding and logits are computed and returned in fp32.
+ * With `fp16`, convolutions, additions and their weights are in half precision (cuDNN accumulates in fp32). Pool, embedding
+ * and logits are in fp32.
  */
 export function emitSavedModel(graph: Graph, precision: 'fp32' | 'fp16'): Uint8Array {
   const emitter = new SavedModelEmitter(graph, precision === 'fp16' ? DT.half : DT.float)
   emitNodes(graph, emitter)
-  emitter.output(SIGNATURE.logits, graph.outputs.logits)
-  emitter.output(SIGNATURE.embedding, graph.outputs.embedding)
   const sizes = new Map(graph.nodes.map((node) => [node.name, node.shape]))
-  const output = (name: string, value: string) => ({
-    [name]: { node: name, dtype: DT.float, shape: [-1, ...(sizes.get(value) ?? [])] },
-  })
-  return encodeSavedModel({
-    nodes: emitter.nodes,
-    inputs: { [SIGNATURE.input]: { node: FEED, dtype: DT.string, shape: [] } },
-    outputs: {
-      ...output(SIGNATURE.logits, graph.outputs.logits),
-      ...output(SIGNATURE.embedding, graph.outputs.embedding),
-    },
-  })
+  const output = (name: string, value: string) => {
+    const node = emitter.output(name, value)
+    return { node, dtype: DT.float, shape: [-1, ...(sizes.get(value) ?? [])] }
+  }
+  const outputs = {
+    [SIGNATURE.logits]: output(SIGNATURE.logits, graph.outputs.logits),
+    [SIGNATURE.embedding]: output(SIGNATURE.embedding, graph.outputs.embedding),
+  }
+  const inputs = { [SIGNATURE.input]: { node: FEED, dtype: DT.string, shape: [] } }
+  return encodeSavedModel(emitter.nodes, inputs, outputs)
 }
 
 const FEED = 'input_bytes'
@@ -48,30 +45,21 @@ class SavedModelEmitter implements GraphEmitter {
       out_type: { type: DT.float },
       little_endian: { b: true },
     })
-    const planes = this.#reshape(
-      `${input.name}/planes`,
-      `${input.name}/floats`,
-      [-1, channels, height, width],
-      DT.float,
-    )
-    const floats = this.#transpose(`${input.name}/last`, planes, [0, 2, 3, 1], DT.float)
+    const planes = this.#reshape(`${input.name}/planes`, `${input.name}/floats`, [-1, channels, height, width])
+    const floats = this.#transpose(`${input.name}/last`, planes, [0, 2, 3, 1])
     this.#cast(input.name, floats, DT.float, type)
   }
 
   conv(node: ConvNode): void {
     const { name, kernel, stride, pad } = node
     const shape = [kernel, kernel, node.inChannels, node.outChannels]
-    const value = this.#node(
-      `${name}/conv`,
-      'Conv2D',
-      [node.input, this.#weights(`${name}/weight`, hwio(node), shape)],
-      {
-        T: { type: this.#type },
-        strides: { list: { i: [1, stride, stride, 1] } },
-        data_format: { s: Buffer.from('NHWC') },
-        ...padding(kernel, stride, pad),
-      },
-    )
+    const weight = this.#floats(`${name}/weight`, hwio(node), shape, this.#type)
+    const value = this.#node(`${name}/conv`, 'Conv2D', [node.input, weight], {
+      T: { type: this.#type },
+      strides: { list: { i: [1, stride, stride, 1] } },
+      data_format: { s: Buffer.from('NHWC') },
+      ...padding(kernel, stride, pad),
+    })
     this.#relu(this.#bias(node.relu ? `${name}/biased` : name, value, node.bias, this.#type), node)
   }
 
@@ -90,7 +78,7 @@ class SavedModelEmitter implements GraphEmitter {
       this.#ints(`${name}/end`, [0, 0, 0, 0]),
       this.#ints(`${name}/strides`, [1, stride, stride, 1]),
     ]
-    // Masks of all four axes: from the first to the last, whatever begin and end say.
+    // One bit per axis: ignore `begin` and `end`, take the whole axis.
     const whole = { i: 0b1111 }
     const sliced = this.#node(`${name}/sliced`, 'StridedSlice', [node.input, ...bounds], {
       T,
@@ -102,20 +90,20 @@ class SavedModelEmitter implements GraphEmitter {
     this.#node(name, 'Pad', [sliced, paddings], { T, Tpaddings: { type: DT.int32 } })
   }
 
-  /** `[N, H, W, C]` -> mean over W -> `[N, C, H]` x `[H, bands]` -> `[N, C * bands]`, channel-major; from here on fp32. */
+  /** `[N, H, W, C]` -> mean over W -> `[N, C, H]` x `[H, bands]` -> `[N, C * bands]`, channel-major, in fp32. */
   pool(node: PoolNode): void {
-    const { name, channels, height, bands } = node
+    const { name, height, bands } = node
     const floats = this.#cast(`${name}/floats`, node.input, this.#type, DT.float)
     const rows = this.#node(`${name}/rows`, 'Mean', [floats, this.#ints(`${name}/axis`, [2])], {
       T: { type: DT.float },
       Tidx: { type: DT.int32 },
       keep_dims: { b: false },
     })
-    const columns = this.#transpose(`${name}/columns`, rows, [0, 2, 1], DT.float)
-    const flat = this.#reshape(`${name}/flat`, columns, [-1, height], DT.float)
+    const columns = this.#transpose(`${name}/columns`, rows, [0, 2, 1])
+    const flat = this.#reshape(`${name}/flat`, columns, [-1, height])
     const matrix = this.#floats(`${name}/matrix`, node.matrix, [height, bands])
     const pooled = this.#matmul(`${name}/bands`, flat, matrix, false)
-    this.#reshape(name, pooled, [-1, channels * bands], DT.float)
+    this.#reshape(name, pooled, [-1, ...node.shape])
   }
 
   dense(node: DenseNode): void {
@@ -123,20 +111,17 @@ class SavedModelEmitter implements GraphEmitter {
     this.#bias(node.name, this.#matmul(`${node.name}/product`, node.input, weight, true), node.bias, DT.float)
   }
 
-  output(name: string, value: string): void {
-    this.#node(name, 'Identity', [value], { T: { type: DT.float } })
+  output(name: string, value: string): string {
+    return this.#node(name, 'Identity', [value], { T: { type: DT.float } })
   }
 
-  /** The last value of a node carries its name. */
+  /** The last value of a node has the node's name. */
   #relu(value: string, { name, relu }: ConvNode | AddNode): void {
     if (relu) this.#node(name, 'Relu', [value], { T: { type: this.#type } })
   }
 
   #bias(name: string, value: string, bias: Float32Array, type: DataType): string {
-    const constant =
-      type === DT.half
-        ? this.#weights(`${name}/bias`, bias, [bias.length])
-        : this.#floats(`${name}/bias`, bias, [bias.length])
+    const constant = this.#floats(`${name}/bias`, bias, [bias.length], type)
     return this.#node(name, 'BiasAdd', [value, constant], { T: { type }, data_format: { s: Buffer.from('NHWC') } })
   }
 
@@ -148,14 +133,14 @@ class SavedModelEmitter implements GraphEmitter {
     })
   }
 
-  #transpose(name: string, value: string, order: number[], type: DataType): string {
+  #transpose(name: string, value: string, order: number[]): string {
     const permutation = this.#ints(`${name}/order`, order)
-    return this.#node(name, 'Transpose', [value, permutation], { T: { type }, Tperm: { type: DT.int32 } })
+    return this.#node(name, 'Transpose', [value, permutation], { T: { type: DT.float }, Tperm: { type: DT.int32 } })
   }
 
-  #reshape(name: string, value: string, shape: number[], type: DataType): string {
+  #reshape(name: string, value: string, shape: number[]): string {
     const dims = this.#ints(`${name}/shape`, shape)
-    return this.#node(name, 'Reshape', [value, dims], { T: { type }, Tshape: { type: DT.int32 } })
+    return this.#node(name, 'Reshape', [value, dims], { T: { type: DT.float }, Tshape: { type: DT.int32 } })
   }
 
   #cast(name: string, value: string, from: DataType, to: DataType): string {
@@ -163,15 +148,8 @@ class SavedModelEmitter implements GraphEmitter {
     return this.#node(name, 'Cast', [value], { SrcT: { type: from }, DstT: { type: to } })
   }
 
-  /** In the precision of the convolutions. */
-  #weights(name: string, values: Float32Array, shape: number[]): string {
-    return this.#type === DT.half
-      ? this.#constant(name, float32ToFloat16(values), shape, DT.half)
-      : this.#floats(name, values, shape)
-  }
-
-  #floats(name: string, values: Float32Array, shape: number[]): string {
-    return this.#constant(name, values, shape, DT.float)
+  #floats(name: string, values: Float32Array, shape: number[], type: DataType = DT.float): string {
+    return this.#constant(name, type === DT.half ? float32ToFloat16(values) : values, shape, type)
   }
 
   #ints(name: string, values: number[], shape = [values.length]): string {
@@ -193,8 +171,8 @@ class SavedModelEmitter implements GraphEmitter {
 }
 
 /**
- * SAME pads evenly under stride 1 and VALID not at all, and these are the forms that runtimes fuse; under stride 2 SAME
- * pads less before than after, which is not PyTorch's rule, so the padding is spelled out.
+ * VALID where there is no padding, and SAME under stride 1: runtimes fuse these. Under stride 2, SAME pads less before
+ * than after, unlike PyTorch, so the padding is explicit.
  */
 function padding(kernel: number, stride: number, pad: number): Record<string, AttrValue> {
   if (pad === 0) return { padding: { s: Buffer.from('VALID') } }
@@ -205,7 +183,7 @@ function padding(kernel: number, stride: number, pad: number): Record<string, At
   }
 }
 
-/** PyTorch's `[out, in, kernel, kernel]` as TensorFlow's `[kernel, kernel, in, out]`. */
+/** The weights as `[kernel, kernel, in, out]`. */
 function hwio({ weight, outChannels, inChannels, kernel }: ConvNode): Float32Array {
   const area = kernel * kernel
   const transposed = new Float32Array(weight.length)

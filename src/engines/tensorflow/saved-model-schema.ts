@@ -4,8 +4,8 @@ import protobuf from 'protobufjs/light.js'
 const map = (type: string, id: number): protobuf.IMapField => ({ keyType: 'string', type, id })
 
 /**
- * The part of TensorFlow's SavedModel schema (saved_model.proto, meta_graph.proto, graph.proto, tensor.proto) that an
- * inference graph with constant weights needs, with the field numbers of those files.
+ * The part of TensorFlow's SavedModel schema that a graph with constant weights needs. Field numbers are those of
+ * saved_model.proto, meta_graph.proto, graph.proto and tensor.proto.
  */
 const root = protobuf.Root.fromJSON({
   nested: {
@@ -52,7 +52,7 @@ const root = protobuf.Root.fromJSON({
       },
     },
     AttrValue: {
-      // One of these is set, and a set zero or false must be written: hence the oneof.
+      // A oneof, so that a value of 0 or false is written too.
       oneofs: { value: { oneof: ['list', 's', 'i', 'b', 'type', 'shape', 'tensor'] } },
       fields: {
         list: { type: 'ListValue', id: 1 },
@@ -81,7 +81,7 @@ export const SavedModel = root.lookupType('SavedModel')
 export const DT = { float: 1, int32: 3, string: 7, half: 19 } as const
 export type DataType = (typeof DT)[keyof typeof DT]
 
-/** The producer version from which the ops written here have the meaning they have today. */
+/** The GraphDef version whose op semantics the graph relies on. */
 const GRAPH_PRODUCER = 1087
 
 interface Shape {
@@ -105,24 +105,20 @@ export interface NodeDef {
   attr: Record<string, AttrValue>
 }
 
-/** A value of the graph that callers feed or fetch by name; -1 is a free dimension. */
+/** A value that callers feed or fetch. In `shape`, -1 is a free dimension. */
 interface SignatureValue {
   node: string
   dtype: DataType
   shape: number[]
 }
 
-interface SavedModelParts {
-  nodes: NodeDef[]
-  inputs: Record<string, SignatureValue>
-  outputs: Record<string, SignatureValue>
-}
+type SignatureValues = Record<string, SignatureValue>
 
-/** The bytes of saved_model.pb: one graph, tag `serve`, signature `serving_default`, no variables. */
-export function encodeSavedModel({ nodes, inputs, outputs }: SavedModelParts): Uint8Array {
+/** The bytes of saved_model.pb: one graph with the tag `serve` and the signature `serving_default`, no variables. */
+export function encodeSavedModel(nodes: NodeDef[], inputs: SignatureValues, outputs: SignatureValues): Uint8Array {
   const signature = {
-    inputs: mapValues(inputs, tensorInfo),
-    outputs: mapValues(outputs, tensorInfo),
+    inputs: tensorInfos(inputs),
+    outputs: tensorInfos(outputs),
     methodName: 'tensorflow/serving/predict',
   }
   return SavedModel.encode({
@@ -141,10 +137,9 @@ export function tensorShape(dims: number[]): Shape {
   return { dim: dims.map((size) => ({ size })) }
 }
 
-function tensorInfo({ node, dtype, shape }: SignatureValue): object {
-  return { name: `${node}:0`, dtype, tensorShape: tensorShape(shape) }
-}
-
-function mapValues<T, U>(record: Record<string, T>, map: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))
+function tensorInfos(values: SignatureValues): Record<string, object> {
+  const infos = Object.entries(values).map(([name, { node, dtype, shape }]) => {
+    return [name, { name: `${node}:0`, dtype, tensorShape: tensorShape(shape) }]
+  })
+  return Object.fromEntries(infos)
 }

@@ -2,12 +2,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Where a model may be written for the moment that TensorFlow takes to read it; the second is memory, on Linux. */
+/** Where the model may be written while TensorFlow reads it. On Linux, the second is in memory. */
 const PLACES = [tmpdir(), '/dev/shm']
 
 /**
- * Writes a SavedModel to a folder that only this user can read, gives it to `load`, and removes it again, also when the
- * process ends meanwhile: weights are not left lying about, and TensorFlow holds them in memory once loaded.
+ * Writes a SavedModel to a folder that only this user can read, passes the folder to `load`, then removes it. Removes it
+ * too when the process ends first: no weights stay on the disk.
  */
 export async function withTemporaryModel<T>(
   savedModel: Uint8Array,
@@ -26,8 +26,8 @@ export async function withTemporaryModel<T>(
 }
 
 /**
- * In the first place that takes it: a temporary folder may be full, or its file system read-only. In one go, so that
- * nothing can end the process between the folder's creation and the promise to remove it.
+ * Writes to the first place that works: one may be full or read-only. Synchronous, so that the process cannot end between
+ * the folder's creation and the registration of its removal.
  */
 function write(savedModel: Uint8Array, places: readonly string[]): string {
   const reasons: string[] = []
@@ -44,7 +44,7 @@ function write(savedModel: Uint8Array, places: readonly string[]): string {
       reasons.push(`${place}: ${(error as Error).message}`)
     }
   }
-  throw new Error(`TensorFlow loads models from files, and none can be written: ${reasons.join('; ')}`)
+  throw new Error(`TensorFlow loads models from files, and no temporary file can be written: ${reasons.join('; ')}`)
 }
 
 function remove(folder: string): void {

@@ -11,7 +11,7 @@ import { withTemporaryModel } from './temporary-model.ts'
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu'
 const CPU_PACKAGE = '@tensorflow/tfjs-node'
 
-/** What is used of `@tensorflow/tfjs-node(-gpu)`; its own types would need it installed. */
+/** The part of `@tensorflow/tfjs-node(-gpu)` used here. Its own types are missing where it is not installed. */
 export interface TfjsNode {
   version: Record<string, string>
   backend(): { isUsingGpuDevice: boolean; binding: { TF_Version: string } }
@@ -32,7 +32,7 @@ interface SavedModel {
   dispose(): void
 }
 
-/** `@tensorflow/tfjs-node-gpu` on an NVIDIA GPU that TensorFlow sees. */
+/** `@tensorflow/tfjs-node-gpu` on an NVIDIA GPU. */
 export async function openCuda(options: EngineOptions): Promise<Engine> {
   if (options.precision === 'int8') throw new Error('PRECISION=int8: cuda computes in fp32 or fp16')
   const { tf, from } = loadAddon([GPU_PACKAGE], options)
@@ -42,10 +42,10 @@ export async function openCuda(options: EngineOptions): Promise<Engine> {
   return nativeEngine('cuda', tf, from, options)
 }
 
-/** CUDA_VISIBLE_DEVICES for a process that is to see none. */
+/** Value of CUDA_VISIBLE_DEVICES that hides all GPUs. */
 const NO_GPU = '-1'
 
-/** Native TensorFlow on the CPU: the code of `cuda` without its device, whatever GPU there is. */
+/** Native TensorFlow on the CPU, even where there is a GPU. The same code as `cuda`. */
 export async function openTensorflow(options: EngineOptions): Promise<Engine> {
   if (options.precision === 'int8') throw new Error('PRECISION=int8: tensorflow computes in fp32 or fp16')
   const { tf, from } = loadAddon([GPU_PACKAGE, CPU_PACKAGE], { ...options, gpu: { device: NO_GPU } })
@@ -73,7 +73,7 @@ async function compile(tf: TfjsNode, graph: Graph, precision: 'fp32' | 'fp16'): 
   const model = await withTemporaryModel(emitSavedModel(graph, precision), (folder) => tf.node.loadSavedModel(folder))
   return {
     precision,
-    /** One session call. The input tensor and both answers are disposed of here; what is returned is JavaScript's. */
+    /** One session call. Disposes of all tensors; the arrays returned belong to JavaScript. */
     async run({ input }): Promise<Outputs> {
       const bytes = tf.scalar(new Uint8Array(input.buffer, input.byteOffset, input.byteLength), 'string')
       try {
@@ -101,7 +101,7 @@ function read(tensor: TfjsTensor | undefined): Float32Array {
   return tensor.dataSync()
 }
 
-/** The first package that loads: from the folder that install-tensorflow filled, else from where the server is installed. */
+/** The first package that loads: from the folder of install-tensorflow, else from the server's own node_modules. */
 function loadAddon(packages: string[], options: EngineOptions): { tf: TfjsNode; from: string } {
   defineRemovedUtilities()
   setTensorflowEnvironment(options)
@@ -120,7 +120,7 @@ function loadAddon(packages: string[], options: EngineOptions): { tf: TfjsNode; 
 }
 
 function describe(name: string, error: NodeJS.ErrnoException): string {
-  // The lines after the first name those who wanted the module.
+  // The other lines list who required the module.
   const [line = ''] = error.message.split('\n')
   return error.code === 'MODULE_NOT_FOUND' && line.includes(name)
     ? `${name} is not installed`

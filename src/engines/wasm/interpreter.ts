@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { AddNode, ConvNode, DenseNode, Graph, PoolNode, SubsampleNode } from '../../resnet/graph.ts'
 
-/** Weights on the backend under `<node>.weight`, `<node>.bias`, `<node>.matrix`. The holder disposes of them. */
+/** Tensors named `<node>.weight`, `<node>.bias` and `<node>.matrix`. The owner disposes of them. */
 export type TensorWeights = Map<string, tf.Tensor>
 
-/** Uploads once, in the layouts tfjs wants: convolutions HWIO, dense layers [in, out]. */
+/** Uploads the weights in tfjs' layouts: convolutions HWIO, dense layers [in, out]. */
 export function uploadWeights(graph: Graph): TensorWeights {
   const weights: TensorWeights = new Map()
   for (const node of graph.nodes) {
@@ -33,8 +33,8 @@ function transposed(tensor: tf.Tensor, order: number[]): tf.Tensor {
 }
 
 /**
- * Runs the graph op by op on `[batchSize, C, H, W]` values, inside in NHWC. Call it in a `tf.tidy`: the two answers are
- * the only tensors to keep.
+ * Runs the graph op by op on `[batchSize, C, H, W]` values; intermediate values are NHWC. Call it in a `tf.tidy`, which
+ * disposes of all tensors but the two answers.
  */
 export function interpret(
   graph: Graph,
@@ -64,7 +64,7 @@ function evaluate(node: Graph['nodes'][number], value: (name: string) => tf.Tens
   }
 }
 
-/** Padded explicitly: under stride 2, tfjs' "same" pads unlike PyTorch. */
+/** Padding is explicit, since tfjs' "same" differs from PyTorch under stride 2. */
 function conv(node: ConvNode, x: tf.Tensor4D, weights: TensorWeights): tf.Tensor {
   const { name, pad, stride, relu } = node
   return tf.fused.conv2d({
@@ -103,11 +103,10 @@ function subsample(node: SubsampleNode, x: tf.Tensor): tf.Tensor {
 
 /** `[N, H, W, C]` -> mean over W -> `[N, C, H]` x `[H, bands]` -> `[N, C * bands]`. */
 function pool(node: PoolNode, x: tf.Tensor, weights: TensorWeights): tf.Tensor {
-  const { channels, height, bands } = node
   const rows = tf.transpose(tf.mean(x, 2), [0, 2, 1])
-  const flat = tf.reshape(rows, [-1, height])
+  const flat = tf.reshape(rows, [-1, node.height])
   const pooled = tf.matMul(flat as tf.Tensor2D, get(weights, `${node.name}.matrix`) as tf.Tensor2D)
-  return tf.reshape(pooled, [-1, channels * bands])
+  return tf.reshape(pooled, [-1, ...node.shape])
 }
 
 function dense(node: DenseNode, x: tf.Tensor2D, weights: TensorWeights): tf.Tensor {
@@ -117,6 +116,6 @@ function dense(node: DenseNode, x: tf.Tensor2D, weights: TensorWeights): tf.Tens
 
 function get(tensors: Map<string, tf.Tensor>, name: string): tf.Tensor {
   const tensor = tensors.get(name)
-  if (tensor === undefined) throw new Error(`the graph uses ${name} before it is made`)
+  if (tensor === undefined) throw new Error(`the graph uses ${name} before it is computed`)
   return tensor
 }

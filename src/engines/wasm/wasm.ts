@@ -10,7 +10,7 @@ export async function openWasm({ precision }: EngineOptions): Promise<Engine> {
   setThreadsCount(1)
   await tf.setBackend('wasm')
   await tf.ready()
-  // A failed start falls back to the plain JavaScript backend without a word, 30 times slower.
+  // If wasm fails to start, tfjs silently falls back to plain JavaScript, which is 30 times slower.
   if (tf.getBackend() !== 'wasm') throw new Error(`the wasm backend did not start (got ${tf.getBackend()})`)
   return {
     name: 'wasm',

@@ -9,7 +9,6 @@ afterEach(() => vi.unstubAllEnvs())
 
 const H200 = {
   index: 0,
-  uuid: 'GPU-1',
   name: 'NVIDIA H200',
   driver: '570.86.15',
   memory_total_mb: 1,

@@ -71,7 +71,6 @@ Engines, with the model digits/1
         devices: [
           {
             index: 0,
-            uuid: 'GPU-1',
             name: 'NVIDIA H200',
             driver: '570.86.15',
             memory_total_mb: 143771,

@@ -98,7 +98,7 @@ describe('PRECISION=int8', () => {
 
   it('fails where int8 answers unlike the reference, and says by how much', async () => {
     await expect(compile('int8', { quantization, reference: contradicted() })).rejects.toThrow(
-      "PRECISION=int8: int8 answers too unlike fp32 here: embeddings' cosine -1.0000, at least 0.99 is needed",
+      "PRECISION=int8: int8 differs too much from fp32 here: the embeddings' cosine is -1.0000, must be at least 0.99",
     )
   })
 
@@ -108,7 +108,7 @@ describe('PRECISION=int8', () => {
       { scale: 1e-3, zero_point },
     ])
     const spoilt = { ...quantization, activations: Object.fromEntries(activations) }
-    await expect(compile('int8', { quantization: spoilt })).rejects.toThrow('too unlike fp32')
+    await expect(compile('int8', { quantization: spoilt })).rejects.toThrow('differs too much from fp32')
   })
 
   it('fails where the scales are of another model, with the value named', async () => {
@@ -150,7 +150,9 @@ describe('PRECISION=auto', () => {
     const compiled = await compile('auto', { quantization, reference: contradicted() })
     expect(compiled).toMatchObject({
       precision: 'fp32',
-      precisionReason: expect.stringContaining("int8 answers too unlike fp32 here: embeddings' cosine -1.0000"),
+      precisionReason: expect.stringContaining(
+        "int8 differs too much from fp32 here: the embeddings' cosine is -1.0000",
+      ),
     })
     expect(relativeDifference(await embeddingOf(compiled), fixture.expected.embedding)).toBeLessThanOrEqual(1e-3)
   })

@@ -22,7 +22,7 @@ describe('int8 is passed over', () => {
     [
       'where nothing tells what the processor has',
       { platform: 'win32', arch: 'x64', cpuinfo: '' },
-      'whether the processor multiplies bytes fast cannot be read on win32 x64',
+      "the processor's int8 instructions cannot be read on win32 x64",
     ],
     [
       'on an architecture that nobody has measured',

@@ -55,7 +55,7 @@ describe('withTemporaryModel', () => {
     const file = join(temporaryFolder(), 'file')
     writeFileSync(file, '')
     await expect(withTemporaryModel(BYTES, async () => {}, [file, `${file}s`])).rejects.toThrow(
-      /none can be written: .*file: ENOTDIR.*files: ENOENT/,
+      /no temporary file can be written: .*file: ENOTDIR.*files: ENOENT/,
     )
   })
 })

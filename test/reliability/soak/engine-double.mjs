@@ -12,7 +12,6 @@ const methods = {
     architectures.set(key, entry.manifest.architecture)
     return { precision: 'fp32', precisionReason: undefined, parameters: 0, loadMs: 0 }
   },
-  unload: () => null,
   async run({ key, batchSize, shared }) {
     const ms = FIXED_MS + batchSize * PER_INPUT_MS
     await new Promise((resolve) => setTimeout(resolve, shared ? 2 * ms : ms))
