@@ -14,6 +14,7 @@ import type { Metrics } from './metrics.ts'
 import { admission } from './plugins/admission.ts'
 import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
+import { expectContinue } from './plugins/expect-continue.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
@@ -58,6 +59,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(strictHttp)
   await app.register(methodNotAllowed)
   await app.register(bodyLimits, { limits, clock })
+  await app.register(expectContinue)
   await app.register(bodyParsers, { limits })
   await app.register(accepts)
   await app.register(openapi)
