@@ -42,6 +42,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
     ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendProblem,
     routerOptions: { maxParamLength: 128 },
@@ -74,6 +75,23 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await secured.register(embed(services))
   })
   return app
+}
+
+/** A path that does not exist. */
+const UNDECODABLE = '/undecodable'
+
+/**
+ * Whether the router can decode the path. One that it cannot, it would answer by itself, past every hook: no guard, no log
+ * line, no count.
+ */
+function isDecodable(url: string): boolean {
+  if (!url.includes('%')) return true
+  try {
+    decodeURIComponent(url.split('?', 1)[0] ?? '')
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The plugin compares keys in constant time; we only word the refusal. */

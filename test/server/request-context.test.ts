@@ -63,6 +63,20 @@ describe('the log', () => {
   })
 })
 
+describe('a path that cannot be decoded', () => {
+  it.each(['/%zz', '/classify%', '/%E0%A4%A', '/docs/%ff'])('is a request like any other: %s', async (path) => {
+    const log: string[] = []
+    const { app } = await build({ log })
+    const { statusCode, headers, body } = await app.inject({ url: path, headers: { 'x-request-id': 'mine' } })
+    expect([statusCode, JSON.parse(body).code, headers['x-request-id']]).toEqual([404, 'not_found', 'mine'])
+    const twoHosts = await app.inject({ url: path, headers: { host: 'x@y/z' } })
+    expect(twoHosts.statusCode).toBe(400)
+    const { text } = await request(app.server).get('/metrics')
+    expect(text).toContain('resnet_requests_total{route="none",method="GET",status="404"} 1')
+    expect(log.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request').length).toBeGreaterThanOrEqual(2)
+  })
+})
+
 describe('a client that goes away', () => {
   it('cancels what it asked for', async () => {
     const model = new FakeModel()

@@ -42,6 +42,11 @@ export class BodyBudget {
         lastAt = at
         this.#hold(address, bytes)
       },
+      charge: (bytes) => {
+        this.#assertRoom(address, bytes)
+        received += bytes
+        this.#hold(address, bytes)
+      },
       isTooSlow: (at) => at - lastAt > GRACE_MS || received < (MIN_RATE * (at - now - GRACE_MS)) / 1000,
       close: () => {
         this.#hold(address, -received)
@@ -79,6 +84,8 @@ export class BodyBudget {
 export interface BodyMeter {
   /** Bytes that have come. Throws `payload_too_large` or `overloaded`. */
   count(bytes: number, now: number): void
+  /** Bytes that are held for the same request beside its body. Throws `overloaded`. */
+  charge(bytes: number): void
   /** Whether the body, which is not complete, comes too slowly to be waited for. */
   isTooSlow(now: number): boolean
   /** Gives back what is held: the body is no longer in memory, or soon will not be. */

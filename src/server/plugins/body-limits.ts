@@ -9,6 +9,9 @@ import type { Limits } from '../../routes/services.ts'
 /** How often (ms) bodies under way are looked through for those that come too slowly. */
 const SWEEP_MS = 1000
 
+/** Answers up to this length (bytes) are not counted: refusals must get through. */
+const SMALL_ANSWER = 4096
+
 /**
  * What a body may be: no encoding but identity, no more bytes than this request and all requests together may hold, and
  * no slower than somebody who wants an answer sends it. Bytes are counted as they come, whoever reads them.
@@ -43,6 +46,13 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { l
       // Where nobody reads the body, nobody needs to know.
       raw.on('error', () => {})
     }
+    done(null, payload)
+  })
+
+  // An answer is held until its client has read it.
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    const bytes = Buffer.isBuffer(payload) || typeof payload === 'string' ? payload.length : 0
+    if (bytes > SMALL_ANSWER) underWay.get(request.raw)?.meter.charge(bytes)
     done(null, payload)
   })
 

@@ -36,7 +36,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
   })
 
   function observe(request: FastifyRequest, { raw, statusCode }: FastifyReply): void {
-    const answered = raw.writableFinished
+    const answered = raw.writableEnded
     const code = answered ? request.errorCode : 'canceled'
     const status = answered ? statusCode : PROBLEMS.canceled.status
     const durationMs = clock.now() - request.arrivedAt
