@@ -41,6 +41,12 @@ export class FairQueue<J extends QueuedJob> {
     this.#size -= job.inputs.length - taken
   }
 
+  /** The input whose turn is next. */
+  peek(): Item<J> | undefined {
+    for (const [job, index] of this.#taken) return { job, index }
+    return undefined
+  }
+
   /** The waiting inputs of each key. Keys are in the order of turns. */
   waiting(): Map<J['key'], { count: number; oldestAt: number }> {
     const groups = new Map<J['key'], { count: number; oldestAt: number }>()

@@ -37,19 +37,19 @@ export interface JobOptions<Key, Input> extends SubmitOptions {
 }
 
 /** One request's items. Collects their answers; on deadline or abort, fails those that have none. */
-export class Job<Key, Input, Output> {
+export class Job<Key, Input, Result> {
   readonly key: Key
   readonly inputs: readonly Input[]
   readonly submittedAt: number
   /** Clock ms; infinite if there is none. */
   readonly deadline: number
   /** Resolves when every item has its answer. */
-  readonly settled: Promise<(Answer<Output> | ServeError)[]>
-  readonly #answers: (Answer<Output> | ServeError | undefined)[]
+  readonly settled: Promise<(Result | ServeError)[]>
+  readonly #answers: (Result | ServeError | undefined)[]
   readonly #signal: CancelSignal | undefined
   readonly #onGiveUp: (() => void) | undefined
   #missing: number
-  #resolve: (answers: (Answer<Output> | ServeError)[]) => void = () => {}
+  #resolve: (answers: (Result | ServeError)[]) => void = () => {}
   #stopTimer: (() => void) | undefined
 
   constructor({ key, inputs, clock, deadline, signal, onGiveUp }: JobOptions<Key, Input>) {
@@ -57,7 +57,7 @@ export class Job<Key, Input, Output> {
     this.inputs = inputs
     this.submittedAt = clock.now()
     this.deadline = deadline ?? Number.POSITIVE_INFINITY
-    this.#answers = new Array<Answer<Output> | ServeError | undefined>(inputs.length).fill(undefined)
+    this.#answers = new Array<Result | ServeError | undefined>(inputs.length).fill(undefined)
     this.#missing = inputs.length
     this.#signal = signal
     this.#onGiveUp = onGiveUp
@@ -77,7 +77,7 @@ export class Job<Key, Input, Output> {
   }
 
   /** Answers an item. Only its first answer counts. */
-  settle(index: number, answer: Answer<Output> | ServeError): void {
+  settle(index: number, answer: Result | ServeError): void {
     if (!this.waitsFor(index)) return
     this.#answers[index] = answer
     this.#missing--
@@ -100,6 +100,6 @@ export class Job<Key, Input, Output> {
   #finish(): void {
     this.#stopTimer?.()
     this.#signal?.removeEventListener('abort', this.#onAbort)
-    this.#resolve(this.#answers as (Answer<Output> | ServeError)[])
+    this.#resolve(this.#answers as (Result | ServeError)[])
   }
 }

@@ -1,6 +1,6 @@
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
-import type { ServeError } from '../errors.ts'
+import { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { EnginePool } from '../workers/pool.ts'
 import type { LoadedInfo } from '../workers/protocol.ts'
@@ -57,9 +57,16 @@ export class ServedModel implements Model {
     this.#batcher = batcher
   }
 
-  predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<(Prediction | ServeError)[]> {
-    return this.#batcher.submit(this, inputs, options)
+  async predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<(Prediction | ServeError)[]> {
+    const predictions = await this.#batcher.submit(this, inputs, options)
+    return predictions.map((prediction) => (prediction instanceof ServeError ? prediction : finite(prediction)))
   }
+}
+
+/** The prediction, or the input's failure where the network overflowed on it. No class is made of such numbers. */
+function finite(prediction: Prediction): Prediction | ServeError {
+  const isFinite = [prediction.logits, prediction.embedding].every((values) => values.every(Number.isFinite))
+  return isFinite ? prediction : new ServeError('invalid_tensor', 'the model’s answer to this input is not finite')
 }
 
 /** The arrays, all of one length, end to end. */

@@ -1,6 +1,10 @@
+import { availableParallelism } from 'node:os'
 import sharp, { type Sharp } from 'sharp'
+import { type Clock, systemClock } from '../batching/clock.ts'
+import type { SubmitOptions } from '../batching/job.ts'
 import { ServeError } from '../errors.ts'
 import type { InputSpec } from '../repository/manifest.ts'
+import { DecodeQueue, ThreadGate, TurnGate } from './decode-queue.ts'
 import { type GreyPicture, invertIfLight } from './grey-picture.ts'
 import { formatOf } from './image-format.ts'
 import { type ImageSize, imageSize } from './image-size.ts'
@@ -18,9 +22,18 @@ export interface ImageDecoderOptions {
   maxSide: number
   /** Most seconds for one picture. */
   timeoutS: number
-  /** Most pictures being decoded or waiting for a thread; one more is refused with `queue_full`. */
+  /** Most pictures being decoded or waiting for it; one more is refused with `queue_full`. */
   maxPending: number
+  /** Pictures decoded at once; one per core unless given. */
+  threads?: number
+  clock?: Clock
 }
+
+/**
+ * Most of the largest pictures that one request may hold. A request's bytes do not bound its pixels: a PNG of one colour
+ * has a thousand pixels for each byte.
+ */
+const MAX_LARGEST_PER_REQUEST = 4
 
 /*
  * sharp's settings hold for the process. One thread for each picture, since libuv's pool decodes several at once. No cache,
@@ -31,42 +44,96 @@ sharp.concurrency(1)
 sharp.block({ operation: ['VipsForeignLoad'] })
 sharp.unblock({ operation: ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`) })
 
-/** Turns an uploaded picture into a model's input. Decoding runs on libuv's threads. */
+/**
+ * Turns uploaded pictures into a model's inputs. Decoding runs on libuv's threads: as many pictures at once as there are
+ * cores, and no more pixels in all than one picture may have. Small plain PNGs are read on the event loop.
+ */
 export class ImageDecoder {
   readonly #options: ImageDecoderOptions
-  #pending = 0
+  readonly #threads: DecodeQueue<Float32Array>
+  /** Null for a file that turns out not to be plain. */
+  readonly #spot: DecodeQueue<Float32Array | null>
 
   constructor(options: ImageDecoderOptions) {
     this.#options = options
+    const { maxPixels, threads = availableParallelism(), clock = systemClock } = options
+    this.#threads = new DecodeQueue(clock, new ThreadGate(threads, maxPixels))
+    this.#spot = new DecodeQueue(clock, new TurnGate(clock, () => this.#spot.start()))
   }
 
-  /** Pictures being decoded or waiting for a thread. */
+  /** Pictures being decoded or waiting for it. */
   get pending(): number {
-    return this.#pending
+    return this.#threads.pending + this.#spot.pending
+  }
+
+  /** Decodes one picture as `decodeAll` does. Rejects with its failure. */
+  async decode(bytes: Uint8Array, spec: InputSpec, options: SubmitOptions = {}): Promise<Float32Array> {
+    const [decoded] = await this.decodeAll([bytes], spec, options)
+    if (decoded instanceof Float32Array) return decoded
+    throw decoded
   }
 
   /**
-   * Decodes PNG, JPEG or WebP to `[1, height, width]`, normalised with the model's mean and std. Rejects with
-   * `unsupported_image_format`, `undecodable_image`, `image_too_large` or `queue_full`.
+   * Decodes the PNGs, JPEGs and WebPs of one request to `[1, height, width]` each, normalised with the model's mean and
+   * std. A picture that fails has its ServeError in its place: `unsupported_image_format`, `undecodable_image` or
+   * `image_too_large`; `deadline_exceeded` or `canceled` where it was not decoded in time. Rejects with `queue_full` or
+   * `image_too_large` if all together are too much.
    */
-  async decode(bytes: Uint8Array, spec: InputSpec): Promise<Float32Array> {
+  async decodeAll(
+    pictures: Uint8Array[],
+    spec: InputSpec,
+    options: SubmitOptions = {},
+  ): Promise<(Float32Array | ServeError)[]> {
+    if (this.pending + pictures.length > this.#options.maxPending) {
+      throw new ServeError('queue_full', 'too many images are waiting to be decoded', { retryAfterS: 1 })
+    }
+    const results = new Array<Float32Array | ServeError>(pictures.length)
+    const small: Picture[] = []
+    const large: Picture[] = []
+    for (const [index, bytes] of pictures.entries()) {
+      try {
+        const picture = this.#inspect(index, bytes, spec)
+        if (picture.isSmall) small.push(picture)
+        else large.push(picture)
+      } catch (error) {
+        results[index] = error as ServeError
+      }
+    }
+    this.#assertPixels(large)
+
+    const onThreads = async (some: Picture[]): Promise<void> => {
+      const read = ({ bytes, pixels }: Picture) => {
+        return { pixels, run: async () => prepare(await this.#readGrey(bytes, spec), spec) }
+      }
+      const decoded = await this.#threads.submit(some.map(read), options)
+      for (const [i, { index }] of some.entries()) results[index] = decoded[i] as Float32Array | ServeError
+    }
+    const onTheSpot = async (): Promise<void> => {
+      const read = (picture: Picture) => ({ pixels: picture.pixels, run: () => readSmall(picture, spec) })
+      const decoded = await this.#spot.submit(small.map(read), options)
+      for (const [i, { index }] of small.entries()) results[index] = decoded[i] as Float32Array | ServeError
+      await onThreads(small.filter((_, i) => decoded[i] === null))
+    }
+    await Promise.all([onThreads(large), onTheSpot()])
+    return results
+  }
+
+  #inspect(index: number, bytes: Uint8Array, spec: InputSpec): Picture {
     const format = formatOf(bytes)
     const size = imageSize(bytes, format)
-    const { maxSide, maxPending } = this.#options
+    const { maxSide, maxPixels } = this.#options
     if (size && Math.max(size.width, size.height) > maxSide) {
       throw new ServeError('image_too_large', `the image is more than ${maxSide} pixels wide or high`)
     }
-    const small = format === 'png' && size && this.#isSmall(size, spec) ? readSmallPng(bytes, size) : undefined
-    if (small !== undefined) return prepare(small, spec)
-    if (this.#pending >= maxPending) {
-      throw new ServeError('queue_full', 'too many images are waiting to be decoded', { retryAfterS: 1 })
-    }
-    this.#pending++
-    try {
-      return prepare(await this.#readGrey(bytes, spec), spec)
-    } finally {
-      this.#pending--
-    }
+    const pixels = size ? size.width * size.height : maxPixels
+    const isSmall = format === 'png' && size !== undefined && this.#isSmall(size, spec)
+    return { index, bytes, size, pixels: Math.min(pixels, maxPixels), isSmall }
+  }
+
+  #assertPixels(pictures: Picture[]): void {
+    const most = MAX_LARGEST_PER_REQUEST * this.#options.maxPixels
+    const pixels = pictures.reduce((sum, picture) => sum + picture.pixels, 0)
+    if (pixels > most) throw new ServeError('image_too_large', `the images have more than ${most} pixels together`)
   }
 
   /** Whether a picture is within the limits and needs no scaling. */
@@ -89,6 +156,23 @@ export class ImageDecoder {
       throw decodeError(error as Error, maxPixels)
     }
   }
+}
+
+interface Picture {
+  /** Position in the request. */
+  index: number
+  bytes: Uint8Array
+  /** What the file claims; undefined if it cannot be found. */
+  size: ImageSize | undefined
+  /** Of the claim; as many as are allowed where there is none. */
+  pixels: number
+  isSmall: boolean
+}
+
+/** Null for a file that is not plain, or damaged: sharp then decides. */
+function readSmall({ bytes, size }: Picture, spec: InputSpec): Float32Array | null {
+  const picture = size && readSmallPng(bytes, size)
+  return picture ? prepare(picture, spec) : null
 }
 
 function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp {

@@ -29,9 +29,13 @@ export function imageSize(bytes: Uint8Array, format: ImageFormat): ImageSize | u
   }
 }
 
+/** More than a camera writes before the frame header. It bounds the walk through a file of empty ones. */
+const MAX_SEGMENTS = 10_000
+
 /** Skips segments (marker, length) up to the frame header: SOF0..SOF15 except DHT, JPG and DAC. */
 function jpegSize(view: DataView): ImageSize | undefined {
-  for (let offset = 2; ; ) {
+  let offset = 2
+  for (let segments = 0; segments < MAX_SEGMENTS; segments++) {
     if (view.getUint8(offset) !== 0xff) return undefined
     const marker = view.getUint8(offset + 1)
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
@@ -42,6 +46,7 @@ function jpegSize(view: DataView): ImageSize | undefined {
     else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) offset += 2
     else offset += 2 + view.getUint16(offset + 2)
   }
+  return undefined
 }
 
 function webpSize(view: DataView): ImageSize | undefined {

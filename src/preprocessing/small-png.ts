@@ -7,6 +7,11 @@ const SIGNATURE_BYTES = 8
 /** Length, type and CRC around each chunk's data. */
 const CHUNK_OVERHEAD = 12
 
+/** What compression may add to the pixels, and other chunks to the file. */
+const MAX_EXTRA_BYTES = 64 * 1024
+/** More chunks than any encoder makes of so few pixels. */
+const MAX_CHUNKS = 64
+
 /** Channels by colour type (PNG specification, 11.2.1). Palettes (3) are left to sharp. */
 const CHANNELS: Partial<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 }
 
@@ -22,8 +27,10 @@ export function readSmallPng(bytes: Uint8Array, { width, height }: ImageSize): G
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const channels = plainChannels(file)
   if (channels === undefined || width < 1 || height < 1) return undefined
+  const rawBytes = (width * channels + 1) * height
+  if (file.length > rawBytes + MAX_EXTRA_BYTES) return undefined
   const compressed = imageData(file)
-  const raw = compressed && inflate(compressed, (width * channels + 1) * height)
+  const raw = compressed && inflate(compressed, rawBytes)
   const pixels = raw && unfilter(raw, width * channels, height, channels)
   return pixels && toGrey(pixels, width, height, channels)
 }
@@ -37,21 +44,27 @@ function plainChannels(file: Buffer): number | undefined {
   return plain ? CHANNELS[colourType as number] : undefined
 }
 
-/** The data of all IDAT chunks. Undefined unless the whole file consists of harmless, undamaged chunks. */
+/**
+ * The data of all IDAT chunks. Undefined unless the whole file consists of harmless, undamaged chunks: one IHDR first, and
+ * IDATs that follow one another (PNG specification, 5.6).
+ */
 function imageData(file: Buffer): Buffer | undefined {
   const parts: Buffer[] = []
+  let before = ''
   let at = SIGNATURE_BYTES
-  while (at + CHUNK_OVERHEAD <= file.length) {
+  for (let chunks = 0; chunks < MAX_CHUNKS && at + CHUNK_OVERHEAD <= file.length; chunks++) {
     const length = file.readUInt32BE(at)
     const end = at + CHUNK_OVERHEAD + length
     const type = file.toString('latin1', at + 4, at + 8)
-    if (end > file.length || !HARMLESS.has(type)) return undefined
+    if (end > file.length || !HARMLESS.has(type) || (type === 'IHDR') !== (chunks === 0)) return undefined
     if (crc32(file.subarray(at + 4, end - 4)) !== file.readUInt32BE(end - 4)) return undefined
-    if (type === 'IDAT') parts.push(file.subarray(at + 8, end - 4))
+    if (type === 'IDAT') {
+      if (parts.length > 0 && before !== 'IDAT') return undefined
+      parts.push(file.subarray(at + 8, end - 4))
+    }
+    if (type === 'IEND') return end === file.length && parts.length > 0 ? Buffer.concat(parts) : undefined
+    before = type
     at = end
-    if (type !== 'IEND') continue
-    if (at !== file.length || parts.length === 0) return undefined
-    return parts.length === 1 ? parts[0] : Buffer.concat(parts)
   }
   return undefined
 }

@@ -18,7 +18,7 @@ export function readJsonTensor(value: unknown, height: number, width: number): F
       out[y * width + x] = number
     }
   }
-  return assertFinite(out)
+  return assertSane(out)
 }
 
 function unwrapChannel(value: unknown): unknown[] {
@@ -48,14 +48,22 @@ export function countBinaryTensors(bytes: Uint8Array, height: number, width: num
 /** Reads little-endian float32. Returns a view of `bytes`, or a copy if they are not aligned. */
 export function readBinaryTensor(bytes: Uint8Array): Float32Array {
   const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
-  return assertFinite(new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4))
+  return assertSane(new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4))
 }
 
-/** Also catches values that overflow float32, such as 1e300. */
-function assertFinite(values: Float32Array): Float32Array {
-  // A sum of finite float32 is finite in float64, so one check is enough.
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] as number
-  if (Number.isFinite(sum)) return values
-  throw new ServeError('invalid_tensor', 'the tensor holds a number that is not finite')
+/**
+ * Largest magnitude of a value. A normalised picture has values around 1. Far beyond, numbers overflow inside the network,
+ * and an engine may make a confident class of them.
+ */
+const MAX_MAGNITUDE = 1e9
+
+/** Also catches what overflows float32, such as 1e300. */
+function assertSane(values: Float32Array): Float32Array {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number
+    if (value <= MAX_MAGNITUDE && value >= -MAX_MAGNITUDE) continue
+    const detail = Number.isFinite(value) ? `beyond ${MAX_MAGNITUDE}` : 'that is not finite'
+    throw new ServeError('invalid_tensor', `the tensor holds a number ${detail}`)
+  }
+  return values
 }

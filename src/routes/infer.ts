@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorCode, REFUSAL_CODES, ServeError } from '../errors.ts'
+import type { SubmitOptions } from '../batching/job.ts'
+import { type ErrorCode, REFUSAL_CODES, ServeError, toServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
 import { readBinaryTensor, readJsonTensor } from '../preprocessing/tensor.ts'
 import type { InputSpec } from '../repository/manifest.ts'
@@ -21,7 +22,7 @@ export interface Inference {
 }
 
 /** Codes that fail the whole request, even with `partial`. */
-const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled'])
+const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled', 'internal'])
 
 /**
  * Reads the inputs, decodes them and asks the model; predictions keep the order of the inputs. What the queue would
@@ -39,29 +40,26 @@ export async function infer(
   const raw = await readInputs(request, model.manifest.input, limits)
   const refused = services.refusal(raw.length, deadline)
   if (refused) throw refused
+  const signal = clientSignal(reply)
   const decodeStart = clock.now()
+  const inputs = await decode(raw, model.manifest.input, services, { deadline, signal })
+  const decodeMs = clock.now() - decodeStart
   const predictions = new Array<Prediction | ServeError>(raw.length)
   const decoded: { index: number; input: Float32Array }[] = []
-  await Promise.all(
-    raw.map(async (input, index) => {
-      try {
-        decoded.push({ index, input: await decode(input, model.manifest.input, services) })
-      } catch (error) {
-        if (!isInputsOwn(error)) throw error
-        predictions[index] = error
-      }
-    }),
-  )
-  const decodeMs = clock.now() - decodeStart
+  for (const [index, input] of inputs.entries()) {
+    if (input instanceof Float32Array) decoded.push({ index, input })
+    else predictions[index] = itemFailure(input)
+  }
   if (!query.partial) throwFirstError(predictions)
 
   if (decoded.length > 0) {
-    const inputs = decoded.map(({ input }) => input)
-    const answers = await model.predict(inputs, { deadline, signal: clientSignal(reply) })
+    const answers = await model.predict(
+      decoded.map(({ input }) => input),
+      { deadline, signal },
+    )
     for (const [i, { index }] of decoded.entries()) {
       const answer = answers[i] as Prediction | ServeError
-      if (answer instanceof ServeError && !isInputsOwn(answer)) throw answer
-      predictions[index] = answer
+      predictions[index] = answer instanceof ServeError ? itemFailure(answer) : answer
     }
     if (!query.partial) throwFirstError(predictions)
   }
@@ -75,16 +73,30 @@ export async function infer(
   return { model, predictions, timings, batchSize: longest((p) => p.batchSize), cached }
 }
 
-async function decode(input: RawInput, spec: InputSpec, { images }: Services): Promise<Float32Array> {
-  if ('error' in input) throw input.error
-  if ('image' in input) return images.decode(input.image, spec)
-  if ('tensor' in input) return readJsonTensor(input.tensor, spec.height, spec.width)
-  return readBinaryTensor(input.values)
+/** Every input, or its own failure in its place. */
+async function decode(
+  raw: RawInput[],
+  spec: InputSpec,
+  { images }: Services,
+  options: SubmitOptions,
+): Promise<(Float32Array | ServeError)[]> {
+  const pictures = raw.flatMap((input) => ('image' in input ? [input.image] : []))
+  const decoded = (await images.decodeAll(pictures, spec, options)).values()
+  return raw.map((input): Float32Array | ServeError => {
+    if ('image' in input) return decoded.next().value as Float32Array | ServeError
+    if ('error' in input) return input.error
+    try {
+      return 'tensor' in input ? readJsonTensor(input.tensor, spec.height, spec.width) : readBinaryTensor(input.values)
+    } catch (error) {
+      return toServeError(error, 'internal', 'the tensor could not be read')
+    }
+  })
 }
 
-/** Whether the failure concerns one input alone. */
-function isInputsOwn(error: unknown): error is ServeError {
-  return error instanceof ServeError && !WHOLE_REQUEST.has(error.code)
+/** The failure of one input. Throws what is the whole request's. */
+function itemFailure(error: ServeError): ServeError {
+  if (WHOLE_REQUEST.has(error.code)) throw error
+  return error
 }
 
 function throwFirstError(predictions: (Prediction | ServeError)[]): void {

@@ -4,7 +4,6 @@ import type { ErrorCode, ServeError } from '../errors.ts'
 import type { ModelCatalog } from '../model/catalog.ts'
 import type { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import type { OpenedInfo } from '../workers/protocol.ts'
-import type { BodyMeter } from './inputs/body-budget.ts'
 
 /** What `server/` keeps for each request. */
 declare module 'fastify' {
@@ -15,8 +14,6 @@ declare module 'fastify' {
     deadline: number
     /** Set when the request failed; for the log and the metrics. */
     errorCode: ErrorCode | undefined
-    /** Set if the body's length was not announced: its reader must count. */
-    bodyMeter: BodyMeter | undefined
   }
 }
 
@@ -45,7 +42,7 @@ export interface Limits {
 export interface Services {
   clock: Clock
   models: ModelCatalog
-  images: Pick<ImageDecoder, 'decode'>
+  images: Pick<ImageDecoder, 'decodeAll'>
   limits: Limits
   readiness: () => Readiness
   /** Why this many inputs with that deadline would be refused now; asked before work is spent on them. */

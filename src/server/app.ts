@@ -14,6 +14,7 @@ import type { Metrics } from './metrics.ts'
 import { admission } from './plugins/admission.ts'
 import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
+import { expectContinue } from './plugins/expect-continue.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
@@ -41,6 +42,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
     ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendProblem,
     routerOptions: { maxParamLength: 128 },
@@ -56,7 +58,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(pipelining)
   await app.register(strictHttp)
   await app.register(methodNotAllowed)
-  await app.register(bodyLimits, { limits })
+  await app.register(bodyLimits, { limits, clock })
+  await app.register(expectContinue)
   await app.register(bodyParsers, { limits })
   await app.register(accepts)
   await app.register(openapi)
@@ -71,6 +74,23 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await secured.register(embed(services))
   })
   return app
+}
+
+/** A path that does not exist. */
+const UNDECODABLE = '/undecodable'
+
+/**
+ * Whether the router can decode the path. One that it cannot, it would answer by itself, past every hook: no guard, no log
+ * line, no count.
+ */
+function isDecodable(url: string): boolean {
+  if (!url.includes('%')) return true
+  try {
+    decodeURIComponent(url.split('?', 1)[0] ?? '')
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The plugin compares keys in constant time; we only word the refusal. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.ts'
 
@@ -7,12 +8,30 @@ const STATUS: Record<string, [line: string, code: ErrorCode]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout'],
 }
 
+/** The last response that is due on each connection. */
+const due = new WeakMap<Socket, ServerResponse>()
+
+export function responseIsDue(socket: Socket, response: ServerResponse): void {
+  due.set(socket, response)
+  response.once('close', () => {
+    if (due.get(socket) === response) due.delete(socket)
+  })
+}
+
 /** Answers what it can, as a problem, and closes the connection: its framing cannot be trusted any more. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // Bytes after the connection's last request: they get no answer, and the last answer is still to come.
   if (error.code === 'HPE_CLOSED_CONNECTION') return
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
+    return
+  }
+  // Garbage after a whole request: that is answered first, and alone. Its client is not to take our 400 for the answer.
+  const response = due.get(socket)
+  const isWhole = response !== undefined && (response.req.complete || response.writableEnded)
+  if (isWhole && error.code !== 'HPE_INVALID_EOF_STATE') {
+    if (!response.headersSent) response.shouldKeepAlive = false
+    response.once('finish', () => socket.destroySoon())
     return
   }
   const [line, code] = STATUS[error.code ?? ''] ?? ['400 Bad Request', 'malformed_body']

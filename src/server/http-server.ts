@@ -49,4 +49,6 @@ export function boundServer(app: FastifyInstance, { maximum }: ConnectionLimits)
   server.maxConnections = maximum
   // An expectation that is not understood may be passed over (RFC 9110, 10.1.1); Node would answer 417 with no body.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  // Node would tell the client to go on; `expectContinue` does, once the request is taken.
+  server.on('checkContinue', (request, response) => server.emit('request', request, response))
 }

@@ -10,7 +10,7 @@ declare module 'fastify' {
 }
 
 /** HTTP status and title of every code. A new code does not compile until it is listed here. */
-const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
+export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   malformed_body: { status: 400, title: 'Malformed body' },
   missing_input: { status: 400, title: 'No input' },
   invalid_tensor: { status: 400, title: 'Invalid tensor' },

@@ -5,6 +5,7 @@ import type { Clock } from '../batching/clock.ts'
 import type { EngineName } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
 import type { Method, Params, Reply, Result, Vitals } from './protocol.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** A child that was asked to end is killed after this time. */
 const STOP_TIMEOUT_MS = 2000
@@ -45,11 +46,13 @@ export class EngineProcess {
   #vitals: Vitals | undefined
   #nextId = 0
   #gone = false
-  #stopWatchdog: () => void = () => {}
+  readonly #watchdog: Watchdog
   #killReason: string | undefined
 
   constructor(options: EngineProcessOptions) {
     this.#options = options
+    const { clock, heartbeatTimeoutMs } = options
+    this.#watchdog = new Watchdog(clock, heartbeatTimeoutMs, () => this.kill(`silent for ${heartbeatTimeoutMs} ms`))
     const entry = options.entry ?? defaultEntry()
     this.#process = fork(fileURLToPath(entry), {
       serialization: 'advanced',
@@ -66,7 +69,7 @@ export class EngineProcess {
       const end = (reason: string): void => {
         this.#gone = true
         living.delete(this.#process)
-        this.#stopWatchdog()
+        this.#watchdog.stop()
         for (const { reject } of this.#pending.values()) reject(engineGone())
         this.#pending.clear()
         resolve(this.#killReason ?? reason)
@@ -74,7 +77,7 @@ export class EngineProcess {
       this.#process.once('exit', (code, signal) => end(signal ? `killed by ${signal}` : `exit code ${code}`))
       this.#process.once('error', (error) => end(error.message))
     })
-    this.#watch()
+    this.#watchdog.feed()
   }
 
   get pid(): number | undefined {
@@ -115,7 +118,7 @@ export class EngineProcess {
   }
 
   #receive(reply: Reply): void {
-    this.#watch()
+    this.#watchdog.feed()
     if ('pulse' in reply) {
       this.#vitals = reply.pulse
       return
@@ -128,13 +131,6 @@ export class EngineProcess {
     this.#pending.delete(reply.id)
     if ('error' in reply) pending?.reject(new Error(reply.error))
     else pending?.resolve(reply.result as never)
-  }
-
-  /** Restarts the wait for the next sign of life. */
-  #watch(): void {
-    this.#stopWatchdog()
-    const { clock, heartbeatTimeoutMs } = this.#options
-    this.#stopWatchdog = clock.after(heartbeatTimeoutMs, () => this.kill(`silent for ${heartbeatTimeoutMs} ms`))
   }
 }
 

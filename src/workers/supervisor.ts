@@ -4,6 +4,7 @@ import { ServeError } from '../errors.ts'
 import type { RepositoryEntry } from '../repository/repository.ts'
 import { EngineProcess } from './process.ts'
 import type { LoadedInfo, OpenedInfo, Params, Vitals } from './protocol.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** Restarts in a row without an answered batch; after that many, the process is given up. */
 const MAX_RESTARTS = 6
@@ -46,10 +47,14 @@ export class EngineSupervisor {
   #callOffRestart: () => void = () => {}
   /** Batches that the child has: the one that it computes, and perhaps one sent ahead. */
   #batches = 0
-  #callOffBatch: () => void = () => {}
+  readonly #batchWatchdog: Watchdog
 
   constructor(options: EngineSupervisorOptions) {
     this.#options = options
+    const { clock, batchTimeoutMs } = options
+    this.#batchWatchdog = new Watchdog(clock, batchTimeoutMs, () => {
+      this.#child?.kill(`a batch took longer than ${batchTimeoutMs} ms`)
+    })
   }
 
   get state(): EngineState {
@@ -77,8 +82,9 @@ export class EngineSupervisor {
   /** Starts the process and opens the engine. Rejects with the reason if that fails; there is no second try. */
   async start(): Promise<OpenedInfo> {
     this.#become('starting')
-    const child = this.#spawn()
+    let child: EngineProcess | undefined
     try {
+      child = this.#spawn()
       this.#info = await this.#open(child)
       if (this.state !== 'starting') throw new Error('stopped before it was open')
     } catch (error) {
@@ -103,25 +109,17 @@ export class EngineSupervisor {
   async run(key: string, batch: Batch): Promise<Outputs> {
     const child = this.#ready()
     this.#batches++
-    if (this.#batches === 1) this.#watchBatch(child)
+    if (this.#batches === 1) this.#batchWatchdog.feed()
     try {
       const outputs = await child.call('run', { key, ...batch })
       this.#failuresInARow = 0
       return outputs
     } finally {
       this.#batches--
-      this.#watchBatch(child)
+      // The time limit is for the next batch now: the child computes one after the other.
+      if (this.#batches > 0) this.#batchWatchdog.feed()
+      else this.#batchWatchdog.stop()
     }
-  }
-
-  /** Restarts the time limit, for the child's next batch: it computes one after the other. */
-  #watchBatch(child: EngineProcess): void {
-    const { clock, batchTimeoutMs } = this.#options
-    this.#callOffBatch()
-    this.#callOffBatch = () => {}
-    if (this.#batches === 0) return
-    const reason = `a batch took longer than ${batchTimeoutMs} ms`
-    this.#callOffBatch = clock.after(batchTimeoutMs, () => child.kill(reason))
   }
 
   async stop(): Promise<void> {
@@ -181,8 +179,9 @@ export class EngineSupervisor {
 
   async #restart(): Promise<void> {
     this.#restarts++
-    const child = this.#spawn()
+    let child: EngineProcess | undefined
     try {
+      child = this.#spawn()
       this.#info = await this.#open(child)
       for (const params of this.#models.values()) await child.call('load', params)
     } catch (error) {
@@ -198,7 +197,9 @@ export class EngineSupervisor {
 }
 
 /** Ends a child that failed to start. Returns its error, or else how its process ended. */
-async function endReason(child: EngineProcess, error: Error): Promise<string> {
+async function endReason(child: EngineProcess | undefined, error: Error): Promise<string> {
+  // The system may not let there be another process.
+  if (child === undefined) return error.message
   await child.stop()
   return error instanceof ServeError ? `the process ended: ${await child.exited}` : error.message
 }

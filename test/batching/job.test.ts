@@ -6,11 +6,11 @@ import { type FakeOutput, many, watch } from './fake-engine.ts'
 
 const answer = (output: string): Answer<FakeOutput> => ({ output, queueMs: 0, computeMs: 0, batchSize: 1 })
 
-type TestJob = Job<string, string, FakeOutput>
+type TestJob = Job<string, string, Answer<FakeOutput>>
 
 function newJob(items: number, options: Partial<JobOptions<string, string>> = {}) {
   const clock = new FakeClock()
-  const job = new Job<string, string, FakeOutput>({ key: 'k', inputs: many('input', items), clock, ...options })
+  const job = new Job<string, string, Answer<FakeOutput>>({ key: 'k', inputs: many('input', items), clock, ...options })
   return { clock, job, result: watch(job.settled) }
 }
 

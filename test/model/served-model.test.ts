@@ -85,6 +85,15 @@ describe('ServedModel', () => {
     expect(third).toMatchObject({ logits: Float32Array.of(3, 4, 5) })
   })
 
+  it('makes no class of numbers that are not finite, and leaves the neighbours in the batch alone', async () => {
+    const { clock, model } = setUp()
+    const answers = model.predict([row(1), row(Number.NaN), row(Number.POSITIVE_INFINITY), row(3)])
+    await clock.advance(10)
+    const [first, nan, infinite, last] = await answers
+    for (const bad of [nan, infinite]) expect(bad).toMatchObject({ code: 'invalid_tensor' })
+    expect([first, last]).toMatchObject([{ logits: Float32Array.of(1, 2, 3) }, { logits: Float32Array.of(3, 4, 5) }])
+  })
+
   it('drops what is past its deadline or abandoned before the engine sees it', async () => {
     const { clock, asked, model } = setUp()
     const abort = new AbortController()

@@ -104,6 +104,13 @@ describe('readSmallPng', () => {
     ['with an unknown filter', png({ raw: Buffer.from([9, 1, 2, 3, 0, 4, 5, 6]) })],
     ['with too few pixels', png({ raw: Buffer.from([0, 1, 2, 3]) })],
     ['with too many pixels', png({ raw: Buffer.alloc(1_000_000) })],
+    ['with a second header', png({ before: [png().subarray(8, 33)] })],
+    [
+      'whose data is not in one place',
+      png({ before: [chunk('IDAT', Buffer.alloc(0)), chunk('tEXt', Buffer.alloc(0))] }),
+    ],
+    ['of many empty chunks', png({ before: new Array(100).fill(chunk('IDAT', Buffer.alloc(0))) })],
+    ['with much beside its pixels', png({ before: [chunk('tEXt', Buffer.alloc(100_000))] })],
     ['without an end', png().subarray(0, -12)],
     ['followed by something else', Buffer.concat([png(), Buffer.from('%PDF')])],
     ['of no bytes', Buffer.alloc(0)],

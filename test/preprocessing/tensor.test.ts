@@ -97,9 +97,11 @@ describe('readJsonTensor', () => {
     expect(() => readJsonTensor([[value]], 1, 1)).toThrow(invalid('the tensor holds a number that is not finite'))
   })
 
-  it('takes the largest float32, though their sum is larger', () => {
-    const largest = (2 - 2 ** -23) * 2 ** 127
-    expect([...readJsonTensor([[largest, largest]], 1, 2)]).toEqual([largest, largest])
+  it('refuses numbers that would overflow inside a network, and takes any that a picture could have', () => {
+    expect([...readJsonTensor([[1e9, -1e9]], 1, 2)]).toEqual([1e9, -1e9])
+    for (const value of [1.1e9, -1e38]) {
+      expect(() => readJsonTensor([[value, 0]], 1, 2)).toThrow(invalid('the tensor holds a number beyond 1000000000'))
+    }
   })
 })
 

@@ -215,4 +215,15 @@ describe('unusual, and allowed', () => {
     await answers(2)
     expect(statuses()).toEqual([100, 200])
   })
+
+  it.each([
+    ['too large', 'content-length: 20000000', 413],
+    ['out of time', 'content-length: 24\r\nx-request-timeout-ms: 0', 504],
+    ['in an encoding', 'content-length: 24\r\ncontent-encoding: gzip', 415],
+  ])('a client that waits for 100 Continue hears at once that its body is %s', async (_, headers, status) => {
+    const { open } = server
+    const { closed, statuses } = await open(head(`${headers}\r\nexpect: 100-continue`))
+    await closed
+    expect(statuses()).toEqual([status])
+  })
 })

@@ -48,7 +48,7 @@ describe('POST /classify', () => {
     const { body } = await classify('', [
       {
         tensor: [
-          [3e38, -3e38, 3e38],
+          [1e9, -1e9, 1e9],
           [0, 0, 0],
         ],
       },

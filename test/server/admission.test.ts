@@ -28,7 +28,7 @@ describe('work that would be refused', () => {
   it('is refused before it is decoded, when the queue has filled meanwhile', async () => {
     const decode = vi.fn()
     const refusal = vi.fn().mockReturnValueOnce(undefined).mockReturnValue(full())
-    const { app } = await build({ services: { refusal, images: { decode } } })
+    const { app } = await build({ services: { refusal, images: { decodeAll: decode } } })
     const answer = await request(app.server)
       .post('/classify')
       .attach('a', await greyPng(1), 'a.png')

@@ -1,6 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { BodyBudget } from '../../src/routes/inputs/body-budget.ts'
+import { StallingClock } from '../batching/fake-engine.ts'
 import { build } from '../helpers/build.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
 import { keepAliveClient } from '../helpers/keep-alive.ts'
 import { floats } from '../helpers/pictures.ts'
 
@@ -56,34 +60,98 @@ describe('a body that nobody reads', () => {
 describe('the bytes of all bodies together', () => {
   const budget = (): BodyBudget => new BodyBudget({ maxBodyBytes: 1000, maxPendingBytes: 1500 })
 
-  it('are reserved as announced, and given back', () => {
+  const overloaded = expect.objectContaining({ code: 'overloaded', retryAfterS: 1 })
+
+  it('are counted as they come, whatever was announced, and given back', () => {
     const held = budget()
-    const first = held.open(1000)
-    expect(() => held.open(501)).toThrow(expect.objectContaining({ code: 'overloaded', retryAfterS: 1 }))
-    const second = held.open(500)
-    first.close()
-    second.close()
-    second.close()
+    const bodies = ['a', 'b', 'c'].map((address) => held.open(address, 1000, 0))
+    expect(held.pendingBytes).toBe(0)
+    bodies[0]?.count(900, 0)
+    bodies[1]?.count(600, 0)
+    expect(() => bodies[2]?.count(1, 0)).toThrow(overloaded)
+    expect(() => held.open('d', 1, 0)).toThrow(overloaded)
+    bodies[0]?.close()
+    bodies[0]?.close()
+    expect(held.pendingBytes).toBe(600)
+    bodies[2]?.count(700, 0)
+    for (const body of bodies) body.close()
     expect(held.pendingBytes).toBe(0)
   })
 
-  it('are counted as they come where they were not announced', () => {
-    const held = budget()
-    held.open(800)
-    const chunked = held.open(0)
-    chunked.count(600)
-    expect(() => chunked.count(200)).toThrow(expect.objectContaining({ code: 'overloaded' }))
-    chunked.close()
-    expect(held.pendingBytes).toBe(800)
-  })
-
   it('of one body are bounded too', () => {
-    expect(() => budget().open(1001)).toThrow(expect.objectContaining({ code: 'payload_too_large' }))
-    const chunked = budget().open(0)
-    chunked.count(1000)
-    expect(() => chunked.count(1)).toThrow(expect.objectContaining({ code: 'payload_too_large' }))
+    const tooLarge = expect.objectContaining({ code: 'payload_too_large' })
+    expect(() => budget().open('a', 1001, 0)).toThrow(tooLarge)
+    const chunked = budget().open('a', 0, 0)
+    chunked.count(1000, 0)
+    expect(() => chunked.count(1, 0)).toThrow(tooLarge)
   })
 
+  it('leave room for other addresses, whatever one of them sends', () => {
+    const held = new BodyBudget({ maxBodyBytes: 1000, maxPendingBytes: 4000 })
+    const greedy = [1, 2, 3].map(() => held.open('a', 1000, 0))
+    greedy[0]?.count(1000, 0)
+    greedy[1]?.count(1000, 0)
+    expect(() => greedy[2]?.count(1, 0)).toThrow(overloaded)
+    held.open('b', 1000, 0).count(1000, 0)
+    greedy[0]?.close()
+    greedy[2]?.count(1000, 0)
+  })
+})
+
+describe('a body that comes too slowly', () => {
+  it('is one without a byte for five seconds, or under 8 KiB a second after the first five', () => {
+    const open = () => new BodyBudget({ maxBodyBytes: 1e6, maxPendingBytes: 1e7 }).open('a', 1e6, 1000)
+    expect([open().isTooSlow(6000), open().isTooSlow(6001)]).toEqual([false, true])
+    const slow = open()
+    for (let second = 1; second <= 10; second++) slow.count(4000, 1000 + second * 1000)
+    expect([slow.isTooSlow(1000 + 9000), slow.isTooSlow(1000 + 11_000)]).toEqual([false, true])
+    const steady = open()
+    for (let second = 1; second <= 30; second++) steady.count(9000, 1000 + second * 1000)
+    expect(steady.isTooSlow(31_000)).toBe(false)
+  })
+
+  it.each([
+    ['octet-stream', TENSORS],
+    ['a form', FORM],
+  ])('is cut off with 408, and holds nothing back: %s', async (_, type) => {
+    const clock = new FakeClock()
+    const { app } = await build({ services: { clock, refusal: () => undefined } })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const socket = connect((app.server.address() as { port: number }).port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += String(chunk)
+    })
+    const ended = once(socket, 'end')
+    const reading = once(app.server, 'request').then(([request]) => once(request, 'data'))
+    socket.write(`POST /classify HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: 90000\r\n\r\n--b\r\n`)
+    await reading
+    for (let second = 0; second < 7; second++) await clock.advance(1000)
+    await ended
+    expect(text).toMatch(/^HTTP\/1.1 408 /)
+    expect(text).toContain('"code":"request_timeout"')
+  })
+
+  it('is not judged by what this process was late to read', async () => {
+    const clock = new StallingClock()
+    const { app } = await build({ services: { clock, refusal: () => undefined } })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const socket = connect((app.server.address() as { port: number }).port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    const reading = once(app.server, 'request').then(([request]) => once(request, 'data'))
+    const answered = once(socket, 'data')
+    socket.write(`POST /classify HTTP/1.1\r\nhost: x\r\ncontent-type: ${TENSORS}\r\ncontent-length: 24\r\n\r\n`)
+    socket.write(good.subarray(0, 8))
+    await reading
+    clock.stall(20_000)
+    await clock.advance(1000)
+    socket.write(good.subarray(8))
+    expect(String((await answered)[0])).toMatch(/^HTTP\/1.1 200 /)
+  })
+})
+
+describe('the bytes of all bodies together, over HTTP', () => {
   it('stay within bounds, and go to nothing when every request has been answered', async () => {
     const limits = {
       maxBodyBytes: 100_000,

@@ -1,6 +1,8 @@
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { build } from '../helpers/build.ts'
+import { answer, FakeModel } from '../helpers/fake-model.ts'
+import { GOOD_REQUEST, listening } from '../reliability/raw-client.ts'
 
 /** Sends raw bytes and returns all that comes back until the server closes the connection. */
 async function exchange(bytes: string): Promise<string> {
@@ -36,5 +38,22 @@ describe('HTTP that cannot be parsed', () => {
     const answer = await exchange(bytes)
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(answer.toLowerCase()).toContain('connection: close')
+  })
+})
+
+describe('garbage behind a whole request', () => {
+  it('does not replace its answer, and ends the connection after it', async () => {
+    const model = new FakeModel()
+    let finish = (): void => {}
+    model.respond = (inputs) =>
+      new Promise((resolve) => {
+        finish = () => resolve(inputs.map(answer))
+      })
+    const { open } = await listening({ models: [model] })
+    const { closed, statuses } = await open(Buffer.concat([GOOD_REQUEST, Buffer.from('hello\r\n\r\n')]))
+    await expect.poll(() => model.calls.length, { timeout: 30_000, interval: 5 }).toBe(1)
+    finish()
+    await closed
+    expect(statuses()).toEqual([200])
   })
 })

@@ -50,6 +50,20 @@ describe('requests sent on one connection without waiting for answers', () => {
     expect(asked()).toBe(1)
   })
 
+  it('end the connection when too many wait on all connections together, and count only while they wait', async () => {
+    const { model, asked } = gatedModel()
+    const { open } = await listening({ models: [model] })
+    for (let round = 0; round < 2; round++) {
+      const before = asked()
+      const greedy = await Promise.all(Array.from({ length: 8 }, () => open(many(120))))
+      await eventually(() => asked() - before).toBe(8)
+      const last = await open(many(120))
+      await last.closed
+      for (const { socket } of greedy) socket.destroy()
+      await eventually(() => model.calls.filter(({ options }) => options.signal?.aborted).length).toBe(9 * (round + 1))
+    }
+  })
+
   it('are forgotten with the connection, and so are their bodies', async () => {
     const { model, gates, asked } = gatedModel()
     const { open } = await listening({ models: [model] })

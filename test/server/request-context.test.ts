@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import request from 'supertest'
 import { describe, expect, it } from 'vitest'
 import { build } from '../helpers/build.ts'
-import { FakeModel } from '../helpers/fake-model.ts'
+import { answer, FakeModel } from '../helpers/fake-model.ts'
 
 const BODY = {
   inputs: [
@@ -63,6 +63,20 @@ describe('the log', () => {
   })
 })
 
+describe('a path that cannot be decoded', () => {
+  it.each(['/%zz', '/classify%', '/%E0%A4%A', '/docs/%ff'])('is a request like any other: %s', async (path) => {
+    const log: string[] = []
+    const { app } = await build({ log })
+    const { statusCode, headers, body } = await app.inject({ url: path, headers: { 'x-request-id': 'mine' } })
+    expect([statusCode, JSON.parse(body).code, headers['x-request-id']]).toEqual([404, 'not_found', 'mine'])
+    const twoHosts = await app.inject({ url: path, headers: { host: 'x@y/z' } })
+    expect(twoHosts.statusCode).toBe(400)
+    const { text } = await request(app.server).get('/metrics')
+    expect(text).toContain('resnet_requests_total{route="none",method="GET",status="404"} 1')
+    expect(log.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request').length).toBeGreaterThanOrEqual(2)
+  })
+})
+
 describe('a client that goes away', () => {
   it('cancels what it asked for', async () => {
     const model = new FakeModel()
@@ -80,6 +94,40 @@ describe('a client that goes away', () => {
       `POST /classify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     )
     await canceled
+  })
+
+  it('has one line in the log and one count, as 499, whatever becomes of what it asked for', async () => {
+    const log: string[] = []
+    const model = new FakeModel()
+    let answerAll = (): void => {}
+    const late = new Promise<void>((resolve) => {
+      answerAll = resolve
+    })
+    model.respond = async (inputs) => {
+      await late
+      return inputs.map(answer)
+    }
+    const { app } = await build({ models: [model], log })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const body = JSON.stringify(BODY)
+    for (let leaver = 1; leaver <= 5; leaver++) {
+      const client = connect((app.server.address() as { port: number }).port, '127.0.0.1')
+      client.write(
+        `POST /classify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      )
+      await expect.poll(() => model.calls.length, { timeout: 30_000, interval: 5 }).toBe(leaver)
+      client.destroy()
+    }
+    const lines = () => log.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request')
+    await expect.poll(() => lines().length, { timeout: 30_000, interval: 5 }).toBe(5)
+    answerAll()
+    const { text } = await request(app.server).get('/metrics')
+    for (const line of lines().slice(0, 5)) {
+      expect(line).toMatchObject({ route: '/classify', status: 499, code: 'canceled' })
+    }
+    expect(text).toContain('resnet_requests_total{route="/classify",method="POST",status="499"} 5')
+    expect(text).toContain('resnet_request_errors_total{code="canceled"} 5')
+    expect(text).toMatch(/resnet_request_duration_seconds_count 5/)
   })
 
   it('is not confused with a request whose answer takes its time', async () => {

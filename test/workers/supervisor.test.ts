@@ -90,6 +90,22 @@ describe('EngineSupervisor', () => {
     expect(fatal).toEqual([])
   })
 
+  it('goes on trying when the system lets there be no other process, and does not end the server', async () => {
+    const env: NodeJS.ProcessEnv = { ...process.env }
+    const { engine, clock, errors, kill } = create({ env })
+    await engine.start()
+    // What makes `fork` itself throw, as ENOMEM or EPERM does.
+    env.BAD = 'a\0b'
+    kill()
+    await becomes(engine, 'restarting')
+    await clock.advance(100)
+    await eventually(() => expect(errors).toHaveLength(2))
+    expect(errors[1]).toMatch(/null byte.*restarting in 200 ms$/)
+    delete env.BAD
+    await clock.advance(200)
+    await becomes(engine, 'ready')
+  })
+
   it('restarts a process that hangs', async () => {
     const { engine, clock, errors } = create({ heartbeatTimeoutMs: 5000 })
     await engine.start()

@@ -8,16 +8,12 @@ import { assertInputCount, type RawInput } from './raw-input.ts'
 /** Parts of a form that are no pictures: forms carry tokens and empty file inputs, and nobody needs more of them. */
 export const MAX_OTHER_PARTS = 16
 
-/**
- * Every picture of a multipart body, whatever its field is called; other parts are passed over. HTTP parsing does not see
- * a multipart body, so where its length was not announced, its bytes are counted here.
- */
+/** Every picture of a multipart body, whatever its field is called. Other parts are passed over. */
 export async function readMultipart(request: FastifyRequest, limits: Limits): Promise<RawInput[]> {
   const inputs: RawInput[] = []
   let others = 0
   try {
     assertBoundary(request.headers['content-type'])
-    countBody(request)
     for await (const part of request.files()) {
       const image = await readPicture(part, limits)
       if (image !== undefined) {
@@ -26,7 +22,7 @@ export async function readMultipart(request: FastifyRequest, limits: Limits): Pr
       } else if (++others > MAX_OTHER_PARTS) throw tooManyParts()
     }
   } catch (error) {
-    // The rest must be drained, or the connection is stuck.
+    // What is still to come must flow off, or the connection is stuck with it.
     request.raw.resume()
     throw multipartError(error, limits)
   }
@@ -65,22 +61,6 @@ function assertBoundary(type = ''): void {
   if (/;\s*boundary\s*=\s*"?[^";\s]/i.test(type)) return
   const detail = `the Content-Type has no boundary; a library that makes the form sets one if you leave the header to it`
   throw new ServeError('malformed_body', detail)
-}
-
-/** Must be followed by `files()` in the same turn of the event loop: to listen is to let the bytes flow. */
-function countBody({ raw, bodyMeter }: FastifyRequest): void {
-  if (bodyMeter === undefined) return
-  const count = ({ length }: Buffer): void => {
-    try {
-      bodyMeter.count(length)
-    } catch (error) {
-      raw.off('data', count)
-      // Ends the parts with this error, and pauses the stream.
-      raw.emit('error', error)
-      raw.resume()
-    }
-  }
-  raw.on('data', count)
 }
 
 function multipartError(error: unknown, limits: Limits): ServeError {

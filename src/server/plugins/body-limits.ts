@@ -1,17 +1,25 @@
-import { type Readable, Transform } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Clock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
 import { BodyBudget, type BodyMeter } from '../../routes/inputs/body-budget.ts'
 import type { Limits } from '../../routes/services.ts'
 
+/** How often (ms) bodies under way are looked through for those that come too slowly. */
+const SWEEP_MS = 1000
+
+/** Answers up to this length (bytes) are not counted: refusals must get through. */
+const SMALL_ANSWER = 4096
+
 /**
- * Checks a body before it is read: no encoding but identity, and no more bytes than one request and all requests
- * together may hold. A body of unannounced length is counted as it arrives.
+ * What a body may be: no encoding but identity, no more bytes than this request and all requests together may hold, and
+ * no slower than somebody who wants an answer sends it. Bytes are counted as they come, whoever reads them.
  */
-export const bodyLimits = fp(async (app: FastifyInstance, { limits }: { limits: Limits }) => {
+export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { limits: Limits; clock: Clock }) => {
   const budget = new BodyBudget(limits)
-  app.decorateRequest('bodyMeter', undefined)
+  const underWay = new Map<IncomingMessage, { meter: BodyMeter; response: ServerResponse }>()
+  let sweptAt = 0
 
   app.addHook('onRequest', (request, reply, done) => {
     const { 'content-encoding': encoding, 'content-length': length, 'transfer-encoding': transfer } = request.headers
@@ -19,39 +27,67 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits }: { limits: 
       throw new ServeError('unsupported_content_encoding', 'send the body without Content-Encoding')
     }
     const announced = Number(length ?? 0)
-    if (announced > 0 || transfer !== undefined) {
-      const meter = budget.open(announced)
-      reply.raw.once('close', () => meter.close())
-      if (length === undefined) request.bodyMeter = meter
-    }
+    if (announced > 0 || transfer !== undefined) meterBody(request, reply, announced)
     done()
   })
 
-  app.addHook('preParsing', (request, reply, payload, done) => {
-    const { bodyMeter } = request
-    // A multipart body is read past this hook, and counted where it is read.
-    const multipart = request.headers['content-type']?.trimStart().toLowerCase().startsWith('multipart/')
-    if (bodyMeter === undefined || multipart) return done(null, payload)
-    const counter = counted(payload, bodyMeter)
-    // A body that no parser took is still unread by then.
-    reply.raw.once('close', () => counter.destroy())
-    done(null, counter)
+  app.addHook('preParsing', (request, _reply, payload, done) => {
+    const { raw } = request
+    const body = underWay.get(raw)
+    if (body !== undefined) {
+      // Paused, so that to listen does not let the bytes flow before there is somebody to read them.
+      raw.pause().on('data', ({ length }: Buffer) => {
+        try {
+          body.meter.count(length, clock.now())
+        } catch (error) {
+          fail(raw, error as ServeError)
+        }
+      })
+      // Where nobody reads the body, nobody needs to know.
+      raw.on('error', () => {})
+    }
+    done(null, payload)
   })
+
+  // An answer is held until its client has read it.
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    const bytes = Buffer.isBuffer(payload) || typeof payload === 'string' ? payload.length : 0
+    if (bytes > SMALL_ANSWER) underWay.get(request.raw)?.meter.charge(bytes)
+    done(null, payload)
+  })
+
+  function meterBody({ raw, ip }: FastifyRequest, { raw: response }: FastifyReply, announced: number): void {
+    const meter = budget.open(ip, announced, clock.now())
+    if (underWay.size === 0) sweepLater()
+    underWay.set(raw, { meter, response })
+    response.once('close', () => {
+      underWay.delete(raw)
+      meter.close()
+    })
+  }
+
+  function sweepLater(): void {
+    sweptAt = clock.now()
+    clock.after(SWEEP_MS, sweep)
+  }
+
+  function sweep(): void {
+    const now = clock.now()
+    // After this process has stalled, what has come meanwhile is still to be read.
+    const stalled = now - sweptAt > 2 * SWEEP_MS
+    for (const [raw, { meter, response }] of underWay) {
+      if (raw.complete || stalled || !meter.isTooSlow(now)) continue
+      // Nothing more is wanted on this connection.
+      response.shouldKeepAlive = false
+      fail(raw, new ServeError('request_timeout', 'the body comes too slowly'))
+    }
+    if (underWay.size > 0) sweepLater()
+  }
 })
 
-function counted(payload: Readable, meter: BodyMeter): Readable {
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      try {
-        meter.count(chunk.length)
-        done(null, chunk)
-      } catch (error) {
-        done(error as Error)
-      }
-    },
-  })
-  payload.on('error', (error) => counter.destroy(error))
-  payload.pipe(counter)
-  // After pipe()'s own listener: the rest must be drained, or the connection is stuck.
-  return counter.on('close', () => payload.resume())
+/** Ends whoever reads the body with this error. The rest flows off, or the connection would be stuck with it. */
+function fail(raw: IncomingMessage, error: ServeError): void {
+  raw.removeAllListeners('data')
+  raw.emit('error', error)
+  raw.resume()
 }

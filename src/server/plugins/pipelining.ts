@@ -4,6 +4,8 @@ import fp from 'fastify-plugin'
 
 /** Requests that may wait behind another on their connection; with one more the connection is closed. */
 const MAX_WAITING = 128
+/** The same on all connections together: each of them holds up to 16 KiB of headers. */
+const MAX_WAITING_IN_ALL = 1000
 
 /**
  * Serves the pipelined requests of a connection one after the other; their answers must leave in that order anyway.
@@ -14,15 +16,17 @@ const MAX_WAITING = 128
 export const pipelining = fp(async (app: FastifyInstance) => {
   /** What waits on each connection that has a request under way. */
   const lines = new WeakMap<Socket, (() => void)[]>()
+  let waiting = 0
 
   app.addHook('onRequest', (request, { raw: response }, done) => {
     const { socket } = request.raw
     const serve = (): void => {
       response.once('close', () => {
         const next = lines.get(socket)?.shift()
-        if (next === undefined) lines.delete(socket)
+        if (next === undefined) return lines.delete(socket)
+        waiting--
         // Others first.
-        else setImmediate(next)
+        setImmediate(next)
       })
       done()
     }
@@ -30,10 +34,13 @@ export const pipelining = fp(async (app: FastifyInstance) => {
     if (line === undefined) {
       lines.set(socket, [])
       serve()
-    } else if (line.length < MAX_WAITING) {
+    } else if (line.length < MAX_WAITING && waiting < MAX_WAITING_IN_ALL) {
+      waiting++
       line.push(() => {
         // No response is due on a connection that has ended, or ends with the last answer.
-        if (response.socket !== null && !response.destroyed) serve()
+        if (response.socket !== null && !response.destroyed) return serve()
+        waiting -= lines.get(socket)?.length ?? 0
+        lines.delete(socket)
       })
     } else socket.destroy()
   })

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import type { Readiness } from '../../routes/services.ts'
+import { responseIsDue } from '../client-error.ts'
 import type { Metrics } from '../metrics.ts'
+import { PROBLEMS } from '../problem.ts'
 
 interface Options {
   clock: Clock
@@ -16,9 +18,13 @@ interface Options {
 export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, readiness }: Options) => {
   app.decorateRequest('arrivedAt', 0)
   app.decorateRequest('errorCode', undefined)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     request.arrivedAt = clock.now()
+    responseIsDue(request.raw.socket, reply.raw)
     reply.header('x-request-id', request.id)
+    // Not Fastify's `onResponse`, which does not come for a client that leaves before its answer.
+    reply.raw.once('close', () => observe(request, reply))
+    done()
   })
   app.addHook('onSend', (request, reply, payload, done) => {
     // Makes clients connect to another replica instead of meeting a closed socket.
@@ -28,20 +34,17 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     else if (reply.getHeader('connection') === 'close' && wantsToStay(request)) reply.header('connection', 'keep-alive')
     done(null, payload)
   })
-  app.addHook('onResponse', async (request, reply) => {
+
+  function observe(request: FastifyRequest, { raw, statusCode }: FastifyReply): void {
+    const answered = raw.writableEnded
+    const code = answered ? request.errorCode : 'canceled'
+    const status = answered ? statusCode : PROBLEMS.canceled.status
     const durationMs = clock.now() - request.arrivedAt
-    const { method, errorCode } = request
+    const { method } = request
     const route = request.routeOptions.url ?? 'none'
-    metrics.observeRequest(route, method, reply.statusCode, durationMs / 1000, errorCode)
-    const line = {
-      method,
-      route,
-      status: reply.statusCode,
-      duration_ms: Number(durationMs.toFixed(2)),
-      code: errorCode,
-    }
-    request.log.info(line, 'request')
-  })
+    metrics.observeRequest(route, method, status, durationMs / 1000, code)
+    request.log.info({ method, route, status, duration_ms: Number(durationMs.toFixed(2)), code }, 'request')
+  }
 })
 
 function wantsToStay({ headers, raw }: FastifyRequest): boolean {
