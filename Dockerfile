@@ -64,7 +64,7 @@ STOPSIGNAL SIGTERM
 # whether to send it requests. It says 503 while the engine process restarts, hence the retries; an engine that does not
 # come back ends the server itself. Kubernetes ignores this line and probes both paths.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "require('node:http').get({ host: process.env.HOST, port: process.env.PORT, path: '/readyz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
+  CMD ["node", "-e", "require('node:http').get({ host: process.env.HOST || '127.0.0.1', port: process.env.PORT || 8080, path: '/readyz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # Node itself is process 1, with no shell or npm between it and SIGTERM. ENTRYPOINT is set because the base image's own
 # would otherwise decide how CMD runs.
 ENTRYPOINT ["node"]
