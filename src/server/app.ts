@@ -14,6 +14,7 @@ import type { Metrics } from './metrics.ts'
 import { admission } from './plugins/admission.ts'
 import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
+import { listeners } from './plugins/listeners.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
@@ -54,6 +55,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })
   boundServer(app, connections)
+  await app.register(listeners)
   await app.register(pipelining)
   await app.register(strictHttp)
   await app.register(methodNotAllowed)
