@@ -1,9 +1,9 @@
-# Any image with Node 20.20 or newer, npm and glibc: onnxruntime-node has no build for musl.
+# Any image with Node 20.20 or 22.2 and newer, npm and glibc: onnxruntime-node has no build for musl.
 ARG NODE_IMAGE=node:22-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
-# The packages stay cached until these change; .npmrc also steers what install scripts download.
+# The packages stay cached until these change.
 COPY package.json package-lock.json .npmrc ./
 # Without scripts, which are only tfjs-node-gpu's download and esbuild's self-check. Never with --omit=optional:
 # TypeScript's compiler is an optional dependency, as are sharp's binaries below.

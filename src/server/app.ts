@@ -44,7 +44,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     genReqId: requestId,
     ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendProblem,
-    routerOptions: { maxParamLength: 128 },
+    routerOptions: { maxParamLength: 128, ignoreTrailingSlash: true },
     // strictTypes off: the multipart schema has no type, since its body never reaches the validator.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strictTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
