@@ -1,9 +1,9 @@
-# Any image with Node 20.20 or newer, npm and glibc: onnxruntime-node has no build for musl.
+# Any image with Node 20.20 or 22.2 and newer, npm and glibc: onnxruntime-node has no build for musl.
 ARG NODE_IMAGE=node:22-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
-# The packages stay cached until these change; .npmrc also steers what install scripts download.
+# The packages stay cached until these change.
 COPY package.json package-lock.json .npmrc ./
 # Without scripts, which are only tfjs-node-gpu's download and esbuild's self-check. Never with --omit=optional:
 # TypeScript's compiler is an optional dependency, as are sharp's binaries below.
@@ -64,7 +64,7 @@ STOPSIGNAL SIGTERM
 # whether to send it requests. It says 503 while the engine process restarts, hence the retries; an engine that does not
 # come back ends the server itself. Kubernetes ignores this line and probes both paths.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "require('node:http').get({ host: process.env.HOST, port: process.env.PORT, path: '/readyz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
+  CMD ["node", "-e", "require('node:http').get({ host: process.env.HOST || '127.0.0.1', port: process.env.PORT || 8080, path: '/readyz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # Node itself is process 1, with no shell or npm between it and SIGTERM. ENTRYPOINT is set because the base image's own
 # would otherwise decide how CMD runs.
 ENTRYPOINT ["node"]

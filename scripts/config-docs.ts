@@ -5,7 +5,7 @@ import { OPTIONS } from '../src/server/config.ts'
 const HEADER = `# Configuration
 
 Every option is an environment variable, or a line in a file \`.env\` in the working directory (the environment wins).
-An invalid value stops the start; the message names the option.
+An empty value is the default, but for \`CUDA_VISIBLE_DEVICES\`. An invalid value stops the start; the message names the option.
 
 <!-- Generated from src/server/config.ts by \`npm run docs:config\`; a test keeps the two equal. -->
 

@@ -128,8 +128,9 @@ describe('the architecture', () => {
     expect(main.match(/^import .*$/gm)).toBeNull()
   })
 
-  it('listens in main.ts alone', () => {
-    expect(filesThat((text) => /\.listen\(/.test(text))).toEqual(['server/main.ts'])
+  it('listens in listen.ts alone, and from main.ts alone', () => {
+    expect(filesThat((text) => /\.listen\(/.test(text))).toEqual(['server/listen.ts'])
+    expect(imports.filter(({ to }) => to === 'server/listen.ts').map(({ from }) => from)).toEqual(['server/main.ts'])
   })
 
   it('names files in kebab-case', () => {

@@ -64,7 +64,8 @@ export interface Manifest extends Omit<ManifestJson, 'architecture' | 'input' | 
 export function parseManifest(text: string): Manifest {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    // Editors on Windows begin a file with a byte order mark.
+    json = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
     throw new Error(`not JSON: ${(error as Error).message}`)
   }

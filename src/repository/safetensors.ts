@@ -1,4 +1,4 @@
-import { StateDict, type Tensor } from '../resnet/state-dict.ts'
+import { isCounter, StateDict, type Tensor } from '../resnet/state-dict.ts'
 import { float16ToFloat32 } from './float16.ts'
 
 /**
@@ -27,7 +27,7 @@ export function readSafetensors(file: Buffer): StateDict {
   const tensors: [string, Tensor][] = []
   for (const [name, entry] of entries) {
     assertWellFormed(name, entry)
-    if (!name.endsWith('.num_batches_tracked')) tensors.push([name, readTensor(name, entry, data)])
+    if (!isCounter(name)) tensors.push([name, readTensor(name, entry, data)])
   }
   assertEndToEnd(entries, data.length)
   return new StateDict(tensors)

@@ -4,19 +4,31 @@ export interface Tensor {
   data: Float32Array
 }
 
+/**
+ * What wrappers put before the names of what they wrap: DataParallel and the AveragedModel of stochastic weight averaging
+ * `module.`, torch.compile `_orig_mod.`, each in any order, and torch.compile also further down, where a part was compiled.
+ */
+const WRAPPERS = /^(?:(?:module|_orig_mod)\.)+|(?<=\.)_orig_mod\./g
+
+/** Whether a tensor counts something in training and is no weight: its type may then be any. */
+export function isCounter(stored: string): boolean {
+  const name = stored.replace(WRAPPERS, '')
+  return name === 'n_averaged' || /(^|\.)num_batches_tracked$/.test(name)
+}
+
 /** Tensors under their canonical PyTorch names. */
 export class StateDict {
   readonly #tensors = new Map<string, Tensor>()
   readonly #unread: Set<string>
 
   /**
-   * Renames to canonical names: without `module.` (DataParallel), and `shortcut` for `downsample` (torchvision).
-   * Drops `num_batches_tracked`. Throws when two names become the same.
+   * Renames to canonical names: without the prefixes of wrappers, and `shortcut` for `downsample` (torchvision). Drops
+   * counters. Throws when two names become the same.
    */
   constructor(tensors: Iterable<[string, Tensor]>) {
     for (const [stored, tensor] of tensors) {
-      if (stored.endsWith('.num_batches_tracked')) continue
-      const name = stored.replace(/^module\./, '').replace(/\.downsample\.(?=[01]\.)/, '.shortcut.')
+      if (isCounter(stored)) continue
+      const name = stored.replace(WRAPPERS, '').replace(/\.downsample\.(?=[01]\.)/, '.shortcut.')
       if (this.#tensors.has(name)) throw new Error(`weights: two tensors are called ${name}`)
       this.#tensors.set(name, tensor)
     }

@@ -81,9 +81,9 @@ async function decode(
   options: SubmitOptions,
 ): Promise<(Float32Array | ServeError)[]> {
   const pictures = raw.flatMap((input) => ('image' in input ? [input.image] : []))
-  const decoded = (await images.decodeAll(pictures, spec, options)).values()
+  const decoded = await images.decodeAll(pictures, spec, options)
   return raw.map((input): Float32Array | ServeError => {
-    if ('image' in input) return decoded.next().value as Float32Array | ServeError
+    if ('image' in input) return decoded.shift() as Float32Array | ServeError
     if ('error' in input) return input.error
     try {
       return 'tensor' in input ? readJsonTensor(input.tensor, spec.height, spec.width) : readBinaryTensor(input.values)

@@ -15,6 +15,7 @@ import { admission } from './plugins/admission.ts'
 import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
 import { expectContinue } from './plugins/expect-continue.ts'
+import { listeners } from './plugins/listeners.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
@@ -45,7 +46,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
     ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendProblem,
-    routerOptions: { maxParamLength: 128 },
+    routerOptions: { maxParamLength: 128, ignoreTrailingSlash: true },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
@@ -55,6 +56,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })
   boundServer(app, connections)
+  await app.register(listeners)
   await app.register(pipelining)
   await app.register(strictHttp)
   await app.register(methodNotAllowed)

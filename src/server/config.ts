@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { type Static, type TSchema, Type } from 'typebox'
 import { ENGINE_NAMES, PRECISIONS } from '../engines/engine.ts'
@@ -24,7 +26,11 @@ const MIB = 2 ** 20
 
 /** Every option of the server. docs/configuration.md is generated from this schema; a test keeps the two equal. */
 export const OPTIONS = {
-  HOST: text('127.0.0.1', 'address', 'Address to listen on; `0.0.0.0` in containers.'),
+  HOST: text(
+    '127.0.0.1',
+    'address',
+    'Address to listen on; `0.0.0.0` in containers. `localhost` takes both 127.0.0.1 and ::1, where they are there. conda sets a `HOST` of its own: unset it.',
+  ),
   PORT: count(8080, 'port', [0, 65535], 'Port to listen on; 0 takes any free one.'),
   LISTEN_WHEN: choice(
     'starting',
@@ -195,7 +201,7 @@ export const OPTIONS = {
     10_000,
     'connections',
     [1, 1_000_000],
-    'Connections open at once; one more is closed immediately.',
+    'Connections open at once, at each address; one more is closed immediately.',
   ),
   MAX_REQUESTS_PER_CONNECTION: count(
     10_000,
@@ -207,7 +213,7 @@ export const OPTIONS = {
     72_000,
     'ms',
     [1, 3_600_000],
-    'How long an idle connection stays open. Must exceed the idle timeout of the balancer in front.',
+    'How long an idle connection stays open. Must exceed the idle timeout of the balancer in front (620000 for Google’s).',
   ),
 
   DRAIN_DELAY_MS: count(
@@ -223,6 +229,9 @@ export const OPTIONS = {
     'How long requests in flight may take to finish after DRAIN_DELAY_MS.',
   ),
 } satisfies Record<string, TSchema>
+
+/** Options for which empty is a value of its own, and not the default. */
+export const EMPTY_HAS_MEANING: ReadonlySet<string> = new Set(['CUDA_VISIBLE_DEVICES'])
 
 const Schema = Type.Object(OPTIONS)
 
@@ -243,15 +252,18 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Reads the environment and the `.env` file, if there is one. Throws ConfigError on the first bad value. */
+/**
+ * Reads the environment and the `.env` file, if there is one. An empty value is the default: container environments leave
+ * unset variables empty. Throws ConfigError on the first bad value.
+ */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const values = validate(env)
+  const values = validate(withoutEmpty(env === process.env ? { ...dotenv(), ...env } : env))
   const config: Config = {
     ...values,
     MODEL_REPOSITORY: resolve(PACKAGE_ROOT, values.MODEL_REPOSITORY),
     TENSORFLOW_DIR: resolve(PACKAGE_ROOT, values.TENSORFLOW_DIR),
     OVERLOAD_STATUS: values.OVERLOAD_STATUS === '429' ? 429 : 503,
-    API_KEYS: list(values.API_KEYS),
+    API_KEYS: parseApiKeys(values.API_KEYS),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
@@ -274,13 +286,25 @@ export function childEnvironment(variables: Record<string, string>): NodeJS.Proc
   return { ...process.env, ...variables }
 }
 
+function dotenv(): NodeJS.ProcessEnv {
+  try {
+    return parseEnv(readFileSync(resolve('.env'), 'utf8'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw new ConfigError(`.env: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name, value]) => value !== '' || EMPTY_HAS_MEANING.has(name)))
+}
+
 function validate(env: NodeJS.ProcessEnv): Static<typeof Schema> {
   try {
     return envSchema<Static<typeof Schema>>({
       schema: Schema,
       data: env,
       env: false,
-      dotenv: env === process.env,
       ajv: { customOptions: (ajv) => ajv.addVocabulary(['unit', 'effect']) },
     })
   } catch (error) {
@@ -290,6 +314,13 @@ function validate(env: NodeJS.ProcessEnv): Static<typeof Schema> {
     const allowed = first.params && 'allowedValues' in first.params ? ` (${String(first.params.allowedValues)})` : ''
     throw new ConfigError(`${option} is ${JSON.stringify(env[option])}: ${first.message}${allowed}`, { cause: error })
   }
+}
+
+/** A list without a key in it was meant to ask for one: it must not leave the server open. */
+function parseApiKeys(value: string): string[] {
+  const keys = list(value)
+  if (value !== '' && keys.length === 0) throw new ConfigError(`API_KEYS is "${value}": has no key in it`)
+  return keys
 }
 
 function parseBatchSizes(value: string, maxBatchSize: number): number[] {

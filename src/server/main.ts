@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Starts the server from the environment, and ends it on SIGTERM or SIGINT. The only file that listens.
+ * Starts the server from the environment, and ends it on SIGTERM or SIGINT. Nothing else listens.
  *
  * It has no static imports: the signal handlers must be in place before any library loads, since the kernel drops
  * signals that process 1 of a container does not handle.
@@ -11,6 +11,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (receive
 async function main(): Promise<void> {
   const { pino } = await import('pino')
   const { loadConfig } = await import('./config.ts')
+  const { listen } = await import('./listen.ts')
   const { createServing } = await import('./serving.ts')
   const { shutDown } = await import('./shutdown.ts')
 
@@ -35,16 +36,15 @@ async function main(): Promise<void> {
     }, fail)
   }
 
-  const listen = () => serving.app.listen({ host: config.HOST, port: config.PORT })
   // HTTP comes first by default, so that /livez and /readyz answer while the model loads.
-  if (config.LISTEN_WHEN === 'starting') await listen()
+  if (config.LISTEN_WHEN === 'starting') await listen(serving.app, config)
   try {
     await serving.start()
   } catch (error) {
     if (ending) return
     throw error
   }
-  if (config.LISTEN_WHEN === 'ready' && !ending) await listen()
+  if (config.LISTEN_WHEN === 'ready' && !ending) await listen(serving.app, config)
   logger.info({ startup_ms: Math.round(process.uptime() * 1000) }, 'ready')
 }
 

@@ -34,7 +34,7 @@ export async function createServing(
   onFatal: (reason: string) => void,
   engineEntry?: URL,
 ): Promise<Serving> {
-  const entries = readRepository(config.MODEL_REPOSITORY)
+  const entries = readRepository(config.MODEL_REPOSITORY, (message) => logger.warn(message))
   if (config.DEFAULT_MODEL !== undefined && !entries.some(({ manifest }) => manifest.name === config.DEFAULT_MODEL)) {
     throw new Error(`DEFAULT_MODEL is ${config.DEFAULT_MODEL}, which is not in ${config.MODEL_REPOSITORY}`)
   }

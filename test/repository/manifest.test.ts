@@ -30,6 +30,12 @@ describe('parseManifest', () => {
     })
   })
 
+  it('reads a file that begins with a byte order mark', () => {
+    const text = JSON.stringify(manifestJson())
+    expect(parseManifest(`\uFEFF${text}`)).toEqual(parseManifest(text))
+    expect(() => parseManifest(`\uFEFF\uFEFF${text}`)).toThrow('not JSON')
+  })
+
   it('labels classes by number when it has no labels', () => {
     expect(parse({}).labels).toEqual(['0', '1'])
   })

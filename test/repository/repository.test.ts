@@ -10,6 +10,12 @@ const model = (name: string, version: string): string => JSON.stringify(manifest
 const found = (root: string): string[] =>
   readRepository(root).map(({ manifest }) => `${manifest.name}/${manifest.version}`)
 
+function warned(root: string): string[] {
+  const messages: string[] = []
+  readRepository(root, (message) => messages.push(message))
+  return messages
+}
+
 describe('readRepository', () => {
   it('finds every version of every model', () => {
     const root = temporaryFolder({
@@ -40,15 +46,35 @@ describe('readRepository', () => {
     expect(found(root)).toEqual(['digits/1'])
   })
 
-  it('refuses a link that leads nowhere, since a model is missing', () => {
+  it('passes over links that lead nowhere, and says so', () => {
     const root = temporaryFolder({ 'digits/1/model.json': model('digits', '1') })
     symlinkSync(join(root, 'nowhere'), join(root, 'birds'))
-    expect(() => readRepository(root)).toThrow(/cannot read the model repository: ENOENT.*birds/)
+    symlinkSync(join(root, 'nowhere'), join(root, 'digits/2'))
+    symlinkSync(join(root, 'digits/3'), join(root, 'digits/3'))
+    expect(warned(root)).toEqual(
+      ['birds', 'digits/2', 'digits/3'].map((path) => expect.stringContaining(`${join(root, path)} is a link`)),
+    )
+    expect(found(root)).toEqual(['digits/1'])
+  })
+
+  it.each<[string, Record<string, string>, string]>([
+    [
+      'what macOS puts into a zip',
+      { '__MACOSX/digits/1/._model.json': 'Mac', '__MACOSX/digits/._1': 'Mac' },
+      '__MACOSX/digits',
+    ],
+    ['notes beside versions', { 'digits/notes/README.md': 'notes' }, 'digits/notes'],
+    ['an empty version', { 'digits/2/.keep': '' }, 'digits/2'],
+    ['a project of another kind', { 'scripts/src/main.py': '' }, 'scripts/src'],
+  ])('passes over a folder without any model.json, and says so: %s', (_, files, path) => {
+    const root = temporaryFolder({ 'digits/1/model.json': model('digits', '1'), ...files })
+    expect(warned(root)).toEqual([`${join(root, path)} has no model.json and is passed over`])
+    expect(found(root)).toEqual(['digits/1'])
   })
 
   it.each<[string, Record<string, string>, string]>([
     ['a broken model.json', { 'digits/2/model.json': '{' }, 'digits/2/model.json: not JSON'],
-    ['no model.json', { 'digits/2/weights.safetensors': '' }, 'digits/2/model.json: ENOENT'],
+    ['weights without a model.json', { 'digits/2/weights.safetensors': '' }, 'digits/2/model.json: ENOENT'],
     ['another name', { 'digits/2/model.json': model('birds', '2') }, 'says birds/2, the folder says digits/2'],
     ['another version', { 'digits/2/model.json': model('digits', '3') }, 'says digits/3, the folder says digits/2'],
   ])('refuses the repository when one folder has %s', (_, files, reason) => {
@@ -74,4 +100,22 @@ it('orders versions by value, so 2 comes before 10', () => {
     'v9',
     'v10',
   ])
+})
+
+it.each([
+  [['1.0.0-rc1', '1.0.0-rc2', '1.0.0-rc10', '1.0.0', '1.0.1-alpha', '1.0.1']],
+  [['1.0.0-1', '1.0.0-alpha', '1.0.0-alpha.1', '1.0.0-beta', '1.0.0']],
+  [['v1.0.0-rc.1', 'v1.0.0', 'v1.1.0-preview', 'v1.1.0']],
+  [['1.0.0.dev1', '1.0.0a1', '1.0.0rc1', '1.0.0', '1.0.0.post1']],
+  [['1.0-rc1', '1.0', '1.9', '1.10-beta', '1.10', '2rc1', '2', '10']],
+  [['2-beta.3', '2', '2.1']],
+  // What only looks like one: a day, a second model of a day, a size, a revision.
+  [['1', '1a', '1b', '2']],
+  [['2026-09-30', '2026-10-01', '2026-10-01-2']],
+  [['20261001', '20261001-2', '20261001-10']],
+  [['1', '1-base', '1-large', '2']],
+])('orders a pre-release before its release: %j', (versions) => {
+  for (const shuffled of [versions.toReversed(), [...versions.slice(2), ...versions.slice(0, 2)]]) {
+    expect(shuffled.sort(compareVersions)).toEqual(versions)
+  }
 })

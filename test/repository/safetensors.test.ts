@@ -34,9 +34,11 @@ describe('safetensors', () => {
     const header = {
       __metadata__: { format: 'pt' },
       'bn1.num_batches_tracked': { dtype: 'I64', shape: [], data_offsets: [0, 8] },
-      x: f32([1], [8, 12]),
+      n_averaged: { dtype: 'I64', shape: [], data_offsets: [8, 16] },
+      '_orig_mod.n_averaged': { dtype: 'I64', shape: [], data_offsets: [16, 24] },
+      x: f32([1], [24, 28]),
     }
-    expect([...readSafetensors(file(header, new Uint8Array(12))).take('x', [1])]).toEqual([0])
+    expect([...readSafetensors(file(header, new Uint8Array(28))).take('x', [1])]).toEqual([0])
   })
 
   it.each<[string, Buffer, string]>([

@@ -13,14 +13,24 @@ describe('StateDict', () => {
     ['layer2.0.downsample.0.weight', 'layer2.0.shortcut.0.weight'],
     ['layer2.0.downsample.1.running_var', 'layer2.0.shortcut.1.running_var'],
     ['module.layer2.0.downsample.1.bias', 'layer2.0.shortcut.1.bias'],
+    ['_orig_mod.fc.bias', 'fc.bias'],
+    ['_orig_mod.module.fc.bias', 'fc.bias'],
+    ['module._orig_mod.fc.bias', 'fc.bias'],
+    ['module.module.fc.bias', 'fc.bias'],
+    ['_orig_mod.layer2.0.downsample.0.weight', 'layer2.0.shortcut.0.weight'],
+    ['layer2._orig_mod.0.downsample.0.weight', 'layer2.0.shortcut.0.weight'],
+    ['module.layer2.0._orig_mod.conv1.weight', 'layer2.0.conv1.weight'],
+    ['layer2.module.weight', 'layer2.module.weight'],
   ])('takes %s for %s', (stored, name) => {
     expect([...new StateDict([[stored, tensor(5)]]).take(name, [1])]).toEqual([5])
   })
 
-  it('ignores the counters of batch norms', () => {
-    const weights = new StateDict([['bn1.num_batches_tracked', { shape: [], data: Float32Array.of(7) }]])
-    weights.assertAllTaken()
-  })
+  it.each(['bn1.num_batches_tracked', 'n_averaged', '_orig_mod.n_averaged', 'module.bn1.num_batches_tracked'])(
+    'ignores what training counts: %s',
+    (name) => {
+      new StateDict([[name, { shape: [], data: Float32Array.of(7) }]]).assertAllTaken()
+    },
+  )
 
   it('names a tensor that is missing', () => {
     expect(() => new StateDict([]).take('fc.bias', [2])).toThrow('fc.bias is missing')

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { configurationDocs } from '../../scripts/config-docs.ts'
-import { loadConfig, OPTIONS } from '../../src/server/config.ts'
+import { EMPTY_HAS_MEANING, loadConfig, OPTIONS } from '../../src/server/config.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 
@@ -19,7 +20,6 @@ describe('loadConfig', () => {
   it.each([
     ['PORT', '80a'],
     ['PORT', '70000'],
-    ['PORT', ''],
     ['ENGINE', 'gpu'],
     ['LOG_LEVEL', 'loud'],
     ['MAX_BATCH_SIZE', '0'],
@@ -32,6 +32,29 @@ describe('loadConfig', () => {
     ['OVERLOAD_STATUS', '500'],
   ])('names the option in its refusal: %s=%s', (option, value) => {
     expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
+  })
+
+  const options = Object.keys(OPTIONS) as (keyof typeof OPTIONS)[]
+  it.each(options.filter((name) => !EMPTY_HAS_MEANING.has(name)))('takes an empty %s for its default', (option) => {
+    expect(loadConfig({ [option]: '' })[option]).toEqual(loadConfig({})[option])
+  })
+
+  it('lets an empty variable undo a line of the .env file, and takes an empty line for the default', () => {
+    const folder = temporaryFolder({ '.env': 'HOST=0.0.0.0\nPORT=\nMAX_BATCH_SIZE=4\n' })
+    vi.spyOn(process, 'cwd').mockReturnValue(folder)
+    vi.stubEnv('HOST', '')
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+      vi.unstubAllEnvs()
+    })
+    expect(loadConfig()).toMatchObject({ HOST: '127.0.0.1', PORT: 8080, MAX_BATCH_SIZE: 4 })
+  })
+
+  it('passes over empty keys, and never takes a list of them for no key at all', () => {
+    expect(loadConfig({ API_KEYS: 'a,, b,' }).API_KEYS).toEqual(['a', 'b'])
+    for (const value of [',', ' ', ' , ,']) {
+      expect(() => loadConfig({ API_KEYS: value })).toThrow(/^API_KEYS is ".*": has no key in it/)
+    }
   })
 
   it('pads to the powers of two and the largest batch unless told otherwise', () => {

@@ -6,6 +6,11 @@ const json = <T>(response: Response): Promise<T> => response.json() as Promise<T
 describe('the server process', () => {
   it.each([
     ['a bad value', { PORT: 'eighty' }, /^configuration: PORT is "eighty": must be integer/],
+    [
+      'a name for an address',
+      { HOST: 'x86_64-conda-linux-gnu' },
+      /^configuration: HOST is "x86_64-conda-linux-gnu": [^\n]*\n$/,
+    ],
     ['an engine that cannot run', { ENGINE: 'cuda' }, /^start-up: ENGINE=cuda cannot run here: .*tfjs-node-gpu/],
   ])('stops at once on %s, and says which', async (_name, env, message) => {
     const { exited, stderr } = startServer({ env })

@@ -223,6 +223,17 @@ const ROWS: Row[] = [
     code: 'unauthorized',
     options: { apiKeys: ['right'] },
   },
+  {
+    name: 'an empty API key',
+    send: (agent) =>
+      agent
+        .post('/embed')
+        .set('authorization', 'Bearer ')
+        .send({ inputs: [{ tensor: good }] }),
+    status: 401,
+    code: 'unauthorized',
+    options: { apiKeys: ['right'] },
+  },
   // 404, 405
   { name: 'no such path', send: (agent) => agent.post('/clasify'), status: 404, code: 'not_found' },
   {

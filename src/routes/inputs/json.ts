@@ -1,6 +1,6 @@
 import secureJson from 'secure-json-parse'
 import { type Static, Type } from 'typebox'
-import { ServeError } from '../../errors.ts'
+import { ServeError, toServeError } from '../../errors.ts'
 import type { Limits } from '../services.ts'
 import { readImageText } from './image-text.ts'
 import { assertInputCount, type RawInput } from './raw-input.ts'
@@ -41,7 +41,7 @@ export function readJson(body: Static<typeof JsonBodySchema>, limits: Limits): R
     try {
       return { image: readImageText(input.image) }
     } catch (error) {
-      return { error }
+      return { error: toServeError(error, 'internal', 'the image could not be read') }
     }
   })
 }

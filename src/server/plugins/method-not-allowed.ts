@@ -11,7 +11,7 @@ const METHODS: HTTPMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 
  * same library learns every route. Runs before the body is checked: it no longer matters.
  */
 export const methodNotAllowed = fp(async (app: FastifyInstance) => {
-  const router = findMyWay()
+  const router = findMyWay({ ignoreTrailingSlash: true })
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat() as HTTPMethod[]) if (!router.hasRoute(name, url)) router.on(name, url, () => {})
   })
