@@ -47,6 +47,12 @@ export function httpOptions({ connections, maxBodyBytes, requestTimeoutMs }: Htt
 export function boundServer(app: FastifyInstance, { maximum }: ConnectionLimits): void {
   const { server } = app
   server.maxConnections = maximum
+  // What a chunk of bytes still holds after its connection was closed is not worth a look.
+  const handlers = server.listeners('request')
+  server.removeAllListeners('request')
+  server.on('request', (request, response) => {
+    if (!request.socket.destroyed) for (const handle of handlers) handle.call(server, request, response)
+  })
   // An expectation that is not understood may be passed over (RFC 9110, 10.1.1); Node would answer 417 with no body.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   // Node would tell the client to go on; `expectContinue` does, once the request is taken.

@@ -1,4 +1,5 @@
 import { deadline, engineKill, eventLoop } from './faults.ts'
+import { hostile } from './hostile.ts'
 import { mixed } from './mixed.ts'
 import { overload, spike } from './overload.ts'
 import { type Figure, isMet, report } from './verdict.ts'
@@ -16,6 +17,7 @@ const SCENARIOS: Record<string, Scenario> = {
   spike: { says: 'ten times saturation for a minute, and what comes after', run: (quick) => spike(quick ? 10 : 60) },
   'event-loop': { says: 'the event loop at saturation, default model', run: (quick) => eventLoop(quick ? 5 : 30) },
   'engine-kill': { says: 'kill -9 of all engine processes, 32 clients', run: (quick) => engineKill(quick ? 3 : 10) },
+  hostile: { says: 'what one client can do to all others', run: () => hostile() },
   mixed: { says: 'good and bad requests at twice saturation', run: (quick) => mixed(quick ? 20_000 : 100_000) },
   unbounded: {
     says: 'the same with an unbounded queue, which must fail',
@@ -40,7 +42,8 @@ for (const [name, { says, run, mustFail = false }] of Object.entries(SCENARIOS))
   console.log(`${name}: ${says}`)
   const figures = await run(quick)
   console.log(report(figures))
-  const met = figures.every(isMet)
+  // A quick run is for any machine, busy ones too: its times are shown and not held.
+  const met = figures.filter(({ unit }) => !quick || unit !== 'ms').every(isMet)
   if (met === mustFail) failed = true
   if (mustFail) console.log(met ? '  NOT  it should have failed' : '  met  it failed, as it must')
 }

@@ -40,7 +40,7 @@ async function saturation(server: SoakServer, seconds: number): Promise<number> 
 }
 
 /** Asks for health all the while; resolves with the slowest answer, in ms, or infinity when one failed. */
-async function slowestHealth(server: SoakServer, while_: Promise<void>): Promise<number> {
+export async function slowestHealth(server: SoakServer, while_: Promise<void>): Promise<number> {
   let running = true
   void while_.then(() => {
     running = false

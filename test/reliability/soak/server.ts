@@ -80,6 +80,11 @@ export class SoakServer {
     }).length
   }
 
+  /** To the HTTP process. */
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name)
+  }
+
   /** Kills all engine processes at once. */
   killEngine(): void {
     const children = readFileSync(`/proc/${this.#process.pid}/task/${this.#process.pid}/children`, 'utf8')
