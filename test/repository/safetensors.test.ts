@@ -88,8 +88,8 @@ describe('safetensors', () => {
   })
 
   it('reads no tensor of a file whose tensors share bytes: 320 of all bytes would take 640 times the file', () => {
-    const bytes = new Uint8Array(2 ** 20)
-    const entry = { dtype: 'F16', shape: [2 ** 19], data_offsets: [0, 2 ** 20] }
+    const bytes = new Uint8Array(2 ** 12)
+    const entry = { dtype: 'F16', shape: [2 ** 11], data_offsets: [0, 2 ** 12] }
     const header = Object.fromEntries(Array.from({ length: 320 }, (_, i) => [`t${i}`, entry]))
     vi.mocked(float16ToFloat32).mockClear()
     expect(() => readSafetensors(file(header, bytes))).toThrow('the bytes of t1 do not follow')
