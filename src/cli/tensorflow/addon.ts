@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { childEnvironment } from '../../server/config.ts'
+import { toolEnvironment } from '../../server/config.ts'
 import { lastLines, runCommand } from '../run-command.ts'
 import { exists } from './files.ts'
 import { InstallError } from './install-error.ts'
@@ -17,14 +17,14 @@ export function packageFolder(root: string): string {
 
 /** Checks for the build tools, before anything is downloaded. */
 export async function requireBuildTools(): Promise<void> {
-  await requireTool(childEnvironment({}).CXX?.split(' ')[0] || 'g++', 'a C++ compiler', 'g++')
+  await requireTool(toolEnvironment().CXX?.split(' ')[0] || 'g++', 'a C++ compiler', 'g++')
   await requireTool('make', 'make', 'make')
   await requireTool('python3', 'Python 3 (node-gyp and pip run on it)', 'python3')
   await requireTool('npm', 'npm', 'npm')
 }
 
 async function requireTool(command: string, description: string, debianPackage: string): Promise<void> {
-  const { code } = await runCommand('sh', ['-c', 'command -v $1', 'sh', command])
+  const { code } = await runCommand('sh', ['-c', 'command -v $1', 'sh', command], { env: toolEnvironment() })
   if (code === 0) return
   throw new InstallError(`${description} is needed (Debian and Ubuntu: apt-get install ${debianPackage})`)
 }
@@ -51,6 +51,6 @@ export async function buildAddon(root: string): Promise<void> {
 }
 
 async function npm(cwd: string, args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await runCommand('npm', args, { cwd })
+  const { code, stdout, stderr } = await runCommand('npm', args, { cwd, env: toolEnvironment() })
   if (code !== 0) throw new InstallError(`npm ${args.slice(0, 2).join(' ')} failed:\n${lastLines(stdout + stderr, 20)}`)
 }
