@@ -1,7 +1,7 @@
 // Compiles src/ to dist/. With --if-stale it compiles only if a source is newer than the last build. A container ships
 // dist/ without sources: there it does nothing, so `npm start` works everywhere.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -21,5 +21,8 @@ if (process.argv.includes('--if-stale')) {
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
+// What the compiler leaves out: the packages that `install-tensorflow` pins.
+const pinned = join('cli', 'tensorflow', 'addon-package')
+cpSync(join(root, 'src', pinned), join(root, 'dist', pinned), { recursive: true })
 if (status === 0) writeFileSync(stamp, '')
 process.exit(status ?? 1)

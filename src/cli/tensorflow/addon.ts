@@ -1,5 +1,8 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { toolEnvironment } from '../../server/config.ts'
 import { lastLines, runCommand } from '../run-command.ts'
 import { exists } from './files.ts'
@@ -8,8 +11,18 @@ import { InstallError } from './install-error.ts'
 export const ADDON = '@tensorflow/tfjs-node-gpu'
 export const ADDON_VERSION = '4.22.0'
 
-/** The last release depends on versions with known advisories; these work instead. */
-const OVERRIDES = { tar: '^7.5.19', 'adm-zip': '^0.6.0' }
+/**
+ * The package.json and package-lock.json that pin the addon with all its packages. The overrides are there because the last
+ * release depends on versions with known advisories.
+ */
+const PINNED = fileURLToPath(new URL('./addon-package/', import.meta.url))
+
+/** sha256 of the package-lock.json, which has the hash of every package. */
+export function packagesSha256(): string {
+  return createHash('sha256')
+    .update(readFileSync(join(PINNED, 'package-lock.json')))
+    .digest('hex')
+}
 
 export function packageFolder(root: string): string {
   return join(root, 'node_modules', ADDON)
@@ -29,13 +42,12 @@ async function requireTool(command: string, description: string, debianPackage: 
   throw new InstallError(`${description} is needed (Debian and Ubuntu: apt-get install ${debianPackage})`)
 }
 
-/** Installs the stock npm package into `root`, without its install script, which would replace deps/. */
+/** Installs the pinned npm packages into `root`, without the addon's install script, which would replace deps/. */
 export async function installPackage(root: string): Promise<void> {
   await rm(root, { recursive: true, force: true })
   await mkdir(root, { recursive: true })
-  const manifest = { private: true, dependencies: { [ADDON]: ADDON_VERSION }, overrides: OVERRIDES }
-  await writeFile(join(root, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  await npm(root, ['install', '--prefix', root, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
+  for (const file of ['package.json', 'package-lock.json']) await copyFile(join(PINNED, file), join(root, file))
+  await npm(root, ['ci', '--prefix', root, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
 }
 
 /**
