@@ -5,12 +5,23 @@
 // not mix.
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const pinned = join(root, 'src', 'cli', 'tensorflow', 'addon-package')
 const dist = join(root, 'dist')
 const ifStale = process.argv.includes('--if-stale')
 /** What a build that was cut off left behind is removed after this long (ms); until then it may still be running. */
@@ -76,6 +87,9 @@ function build(tsc) {
   }
   // What has a wrong type (2) is emitted all the same, whole; without the stamp, the next build tries again.
   const complete = (status === 0 || status === 2) && existsSync(join(built, 'server', 'main.js'))
+  // What the compiler leaves out: the packages that `install-tensorflow` pins.
+  if (complete && existsSync(pinned))
+    cpSync(pinned, join(built, relative(join(root, 'src'), pinned)), { recursive: true })
   // Another build may have been faster; what runs from its dist/ is best left alone.
   if (complete && !(ifStale && isFresh())) moveIntoPlace(built)
   rmSync(built, { recursive: true, force: true })

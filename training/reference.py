@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 import mnist
+from model_files import write_reference
 from resnet import Architecture, ResNet
 
 COUNT = 16
@@ -36,11 +37,7 @@ def main() -> None:
     spec = manifest["input"]
     inputs = (chosen.float() / 255 - spec["mean"]) / spec["std"]
     logits, embedding = load_model(args.model, manifest["architecture"])(inputs)
-    tensors = {"input": inputs, "logits": logits, "embedding": embedding}
-    path = args.model / "reference.safetensors"
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
-    # It comes readable by its owner alone, and the server may be somebody else.
-    path.chmod(0o644)
+    write_reference(args.model, {"input": inputs, "logits": logits, "embedding": embedding})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@ import { InstallError } from './tensorflow/install-error.ts'
 
 interface CommandOptions {
   cwd?: string
-  env?: NodeJS.ProcessEnv
+  /** The whole environment: `childEnvironment` or `toolEnvironment`. */
+  env: NodeJS.ProcessEnv
   /** Lets the command write to the terminal, to show its own progress; stdout is then not returned. */
   showOutput?: boolean
 }
@@ -17,7 +18,7 @@ interface CommandResult {
 }
 
 /** Runs a program to its end. Rejects with an InstallError if there is no such program, but not for its exit code. */
-export function runCommand(command: string, args: string[], options: CommandOptions = {}): Promise<CommandResult> {
+export function runCommand(command: string, args: string[], options: CommandOptions): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: options.cwd,

@@ -21,14 +21,14 @@ const TIMEOUT_MS = 5000
 
 /**
  * The GPUs that the driver sees; TensorFlow may not be able to use all. Undefined if nvidia-smi is missing or fails; never
- * rejects.
+ * rejects. `env` is nvidia-smi's whole environment.
  */
-export async function readGpuFacts(): Promise<GpuFacts[] | undefined> {
+export async function readGpuFacts(env: NodeJS.ProcessEnv): Promise<GpuFacts[] | undefined> {
   try {
     const { stdout } = await promisify(execFile)(
       'nvidia-smi',
       [`--query-gpu=${FIELDS.join(',')}`, '--format=csv,noheader,nounits'],
-      { timeout: TIMEOUT_MS },
+      { timeout: TIMEOUT_MS, env },
     )
     return parseGpuFacts(stdout)
   } catch {

@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Graph } from '../resnet/graph.ts'
 import { buildResNet } from '../resnet/resnet.ts'
-import { inFile } from './in-file.ts'
+import { inFile, readHashed } from './in-file.ts'
 import type { Quantization } from './quantization.ts'
 import { loadReference, type Reference } from './reference.ts'
 import type { RepositoryEntry } from './repository.ts'
@@ -24,10 +22,8 @@ export function loadGraph({ directory, manifest }: RepositoryEntry): Graph {
   const { architecture, input, weightsSha256 } = manifest
   const path = join(directory, WEIGHTS_FILE)
   return inFile(path, () => {
-    const file = readFileSync(path)
-    const sha256 = createHash('sha256').update(file).digest('hex')
-    if (sha256 !== weightsSha256) throw new Error(`sha256 is ${sha256}, model.json says ${weightsSha256}`)
-    return buildResNet(architecture, readSafetensors(file), input.height, input.width)
+    const weights = readSafetensors(readHashed(path, weightsSha256))
+    return buildResNet(architecture, weights, input.height, input.width)
   })
 }
 

@@ -23,6 +23,9 @@ const InputSchema = Type.Object(
   { additionalProperties: false },
 )
 
+/** The sha256 of a file beside model.json, lower-case hexadecimal. Checked at load. */
+const HashSchema = Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, { additionalProperties: false })
+
 const ManifestSchema = Type.Object(
   {
     name: Type.String({ pattern: NAME_PATTERN }),
@@ -31,13 +34,10 @@ const ManifestSchema = Type.Object(
     architecture: ArchitectureSchema,
     input: InputSchema,
     labels: Type.Optional(Type.Array(Type.String())),
-    weights: Type.Object(
-      {
-        /** Of weights.safetensors, lower-case hexadecimal. Checked at load. */
-        sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-      },
-      { additionalProperties: false },
-    ),
+    /** Of weights.safetensors. */
+    weights: HashSchema,
+    /** Of reference.safetensors. */
+    reference: Type.Optional(HashSchema),
     quantization: Type.Optional(QuantizationSchema),
     provenance: Type.Optional(Type.Unknown()),
     metrics: Type.Optional(Type.Unknown()),

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inFile } from './in-file.ts'
+import { inFile, readHashed } from './in-file.ts'
 import type { RepositoryEntry } from './repository.ts'
 import { readSafetensors } from './safetensors.ts'
 
@@ -17,13 +17,16 @@ export interface Reference {
   embedding: Float32Array
 }
 
-/** The model's reference.safetensors, or undefined if it has none. Throws a plain Error that names the file. */
+/**
+ * The model's reference.safetensors, or undefined if it has none. Throws a plain Error that names the file, also where
+ * model.json has its sha256 and it is another file or missing.
+ */
 export function loadReference({ directory, manifest }: RepositoryEntry): Reference | undefined {
   const path = join(directory, REFERENCE_FILE)
-  if (!existsSync(path)) return undefined
-  const { architecture, input } = manifest
+  const { architecture, input, reference } = manifest
+  if (reference === undefined && !existsSync(path)) return undefined
   return inFile(path, () => {
-    const tensors = readSafetensors(readFileSync(path))
+    const tensors = readSafetensors(reference ? readHashed(path, reference.sha256) : readFileSync(path))
     const count = tensors.rows('input')
     return {
       count,

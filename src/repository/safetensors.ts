@@ -14,6 +14,12 @@ interface Entry {
 /** The specification's limit. */
 const MAX_HEADER_BYTES = 100_000_000
 
+/** Bytes of a value, by type. */
+const WIDTHS = new Map([
+  ['F32', 4],
+  ['F16', 2],
+])
+
 /** Reads every tensor as float32. Throws on anything that the format forbids, naming the tensor. */
 export function readSafetensors(file: Buffer): StateDict {
   if (file.length < 8) throw new Error('safetensors: the file is shorter than its header')
@@ -24,13 +30,12 @@ export function readSafetensors(file: Buffer): StateDict {
   const header = parseHeader(file.subarray(8, 8 + headerBytes))
   const data = file.subarray(8 + headerBytes)
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
-  const tensors: [string, Tensor][] = []
-  for (const [name, entry] of entries) {
-    assertWellFormed(name, entry)
-    if (!isCounter(name)) tensors.push([name, readTensor(name, entry, data)])
-  }
+  const isRead = ([name]: [string, Entry]): boolean => !isCounter(name)
+  // The whole header first: tensors that share their bytes would take many times the file's size.
+  for (const [name, entry] of entries) assertWellFormed(name, entry)
+  for (const [name, entry] of entries.filter(isRead)) assertSize(name, entry, data.length)
   assertEndToEnd(entries, data.length)
-  return new StateDict(tensors)
+  return new StateDict(entries.filter(isRead).map(([name, entry]) => [name, readTensor(entry, data)]))
 }
 
 function parseHeader(bytes: Buffer): Record<string, Entry> {
@@ -63,16 +68,20 @@ function assertEndToEnd(entries: [string, Entry][], dataBytes: number): void {
   if (end !== dataBytes) throw new Error(`safetensors: the tensors have ${end} bytes, the file holds ${dataBytes}`)
 }
 
-function readTensor(name: string, { dtype, shape, data_offsets: [from, to] }: Entry, data: Buffer): Tensor {
-  const width = dtype === 'F32' ? 4 : dtype === 'F16' ? 2 : 0
-  if (width === 0) throw new Error(`safetensors: ${name} is ${dtype}; F32 and F16 are supported`)
+function assertSize(name: string, { dtype, shape, data_offsets: [from, to] }: Entry, dataBytes: number): void {
+  const width = WIDTHS.get(dtype)
+  if (width === undefined) throw new Error(`safetensors: ${name} is ${dtype}; F32 and F16 are supported`)
+  // A product beyond all numbers is Infinity or, times zero, NaN: neither is a number of bytes.
   const count = shape.reduce((product, size) => product * size, 1)
-  if (to > data.length || to - from !== count * width) {
+  if (to > dataBytes || to - from !== count * width) {
     throw new Error(`safetensors: the bytes of ${name} do not match its shape`)
   }
+}
+
+function readTensor({ dtype, shape, data_offsets: [from, to] }: Entry, data: Buffer): Tensor {
   // Copied, to align the data and to release the file.
   const bytes = new Uint8Array(data.subarray(from, to))
-  const values = width === 4 ? new Float32Array(bytes.buffer) : float16ToFloat32(new Uint16Array(bytes.buffer))
+  const values = dtype === 'F32' ? new Float32Array(bytes.buffer) : float16ToFloat32(new Uint16Array(bytes.buffer))
   return { shape, data: values }
 }
 

@@ -281,9 +281,30 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return config
 }
 
-/** The environment of a child process: this process's, with these variables on top. */
-export function childEnvironment(variables: Record<string, string>): NodeJS.ProcessEnv {
-  return { ...process.env, ...variables }
+/** What Node, the loader, glibc and the native libraries read, by name or as a prefix. */
+const PASSED_ON =
+  /^((PATH|HOME|LANG|LANGUAGE|TZ|TZDIR|TMPDIR|TMP|TEMP|GLIBC_TUNABLES|NODE_(OPTIONS|ENV|PATH|V8_COVERAGE))$|(LC|LD|DYLD|MALLOC|TCMALLOC|UV|CUDA|CUDNN|CUBLAS|NCCL|NVIDIA|TF|XLA|ORT|OMP|GOMP|KMP|MKL|DNNL|ONEDNN)_)/i
+
+/** Secrets that begin alike: NVIDIA_API_KEY, and Terraform's variables. */
+const SECRET = /KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|^TF_VAR_/i
+
+/**
+ * The environment of a child process that runs native libraries: what they and Node read of this process's, with these
+ * variables on top. An allow-list, since secrets have any name, API_KEYS among them: a child that crashes or logs has none
+ * to show. NODE_OPTIONS is in it because what an operator says of Node there is meant for all its processes.
+ */
+export function childEnvironment(variables: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const passedOn = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name) && !SECRET.test(name))
+  return { ...Object.fromEntries(passedOn), ...variables }
+}
+
+/**
+ * The environment of npm, pip and compilers: all of this process's but the server's own secret, with these variables on
+ * top. They are the operator's own tools, whose settings, proxies and credentials have any name.
+ */
+export function toolEnvironment(variables: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const { API_KEYS: _, ...env } = process.env
+  return { ...env, ...variables }
 }
 
 function dotenv(): NodeJS.ProcessEnv {

@@ -6,7 +6,7 @@ import { type RepositoryEntry, readRepository } from '../repository/repository.t
 import type { Readiness } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import { assemble } from './assemble.ts'
-import type { Config } from './config.ts'
+import { type Config, childEnvironment } from './config.ts'
 import { Connections } from './connections.ts'
 
 /** The assembled server. Call `start`, then `beginDraining`, then `stop`. */
@@ -93,7 +93,7 @@ export async function createServing(
     connections: new Connections(app.server, systemClock),
 
     async start() {
-      gpus = (await readGpuFacts()) ?? []
+      gpus = (await readGpuFacts(childEnvironment())) ?? []
       const { engine: name, details, passedOver } = await engine.start()
       logger.info({ engine: name, ...details, passed_over: passedOver }, `engine ${name}`)
       for (const entry of entries) await load(entry)

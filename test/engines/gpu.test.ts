@@ -21,7 +21,7 @@ const TWO_GPUS = `0, NVIDIA A10G, 550.127.05, 23028, 4
 describe('readGpuFacts', () => {
   it('tells name, driver and memory of every GPU', async () => {
     fakeNvidiaSmi(`echo '${TWO_GPUS}'`)
-    expect(await readGpuFacts()).toEqual([
+    expect(await readGpuFacts(process.env)).toEqual([
       {
         index: 0,
         name: 'NVIDIA A10G',
@@ -35,17 +35,17 @@ describe('readGpuFacts', () => {
 
   it('asks for exactly the fields that it reads, without units', async () => {
     fakeNvidiaSmi('echo "$@" >&2; [ "$1" = --query-gpu=index,name,driver_version,memory.total,memory.used ] || exit 2')
-    expect(await readGpuFacts()).toEqual([])
+    expect(await readGpuFacts(process.env)).toEqual([])
   })
 
   it('is undefined where there is no nvidia-smi', async () => {
     vi.stubEnv('PATH', temporaryFolder())
-    expect(await readGpuFacts()).toBeUndefined()
+    expect(await readGpuFacts(process.env)).toBeUndefined()
   })
 
   it('is undefined where nvidia-smi cannot reach the driver', async () => {
     fakeNvidiaSmi('echo "NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver."; exit 9')
-    expect(await readGpuFacts()).toBeUndefined()
+    expect(await readGpuFacts(process.env)).toBeUndefined()
   })
 })
 

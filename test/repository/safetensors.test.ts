@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { float16ToFloat32 } from '../../src/repository/float16.ts'
 import { readSafetensors } from '../../src/repository/safetensors.ts'
 import type { Tensor } from '../../src/resnet/state-dict.ts'
 import { writeSafetensors } from '../helpers/safetensors.ts'
+
+vi.mock('../../src/repository/float16.ts', { spy: true })
 
 const tensors: [string, Tensor][] = [
   ['conv1.weight', { shape: [2, 1, 1, 1], data: Float32Array.of(1.5, -2) }],
@@ -67,6 +70,9 @@ describe('safetensors', () => {
     ['offsets that run backwards', f32([2], [8, 0]), 'the bytes of x do not match its shape'],
     ['fewer bytes than its shape', f32([3], [0, 8]), 'the bytes of x do not match its shape'],
     ['a shape beyond all numbers', f32(Array(40).fill(2 ** 52), [0, 8]), 'the bytes of x do not match its shape'],
+    ['such a shape, times zero', f32([...Array(40).fill(2 ** 52), 0], [0, 0]), 'the bytes of x do not match its shape'],
+    ['a shape of 2^64 + 2 values, which 64 bits call two', f32([2, 119537721, 77158673929], [0, 8]), 'do not match'],
+    ['a name that every object has for a type', { ...f32([2], [0, 8]), dtype: 'constructor' }, 'F32 and F16'],
   ])('refuses a tensor with %s, and names it', (_, entry, reason) => {
     expect(() => readSafetensors(file({ x: entry }, data))).toThrow(reason)
   })
@@ -81,6 +87,15 @@ describe('safetensors', () => {
     ['leave a gap', { x: f32([0], [0, 0]), y: f32([1], [4, 8]) }, 'y'],
   ])('refuses tensors that %s', (_, header, name) => {
     expect(() => readSafetensors(file(header, data))).toThrow(`the bytes of ${name} do not follow`)
+  })
+
+  it('reads no tensor of a file whose tensors share bytes: 320 of all bytes would take 640 times the file', () => {
+    const bytes = new Uint8Array(2 ** 12)
+    const entry = { dtype: 'F16', shape: [2 ** 11], data_offsets: [0, 2 ** 12] }
+    const header = Object.fromEntries(Array.from({ length: 320 }, (_, i) => [`t${i}`, entry]))
+    vi.mocked(float16ToFloat32).mockClear()
+    expect(() => readSafetensors(file(header, bytes))).toThrow('the bytes of t1 do not follow')
+    expect(float16ToFloat32).not.toHaveBeenCalled()
   })
 
   it('refuses bytes that belong to no tensor', () => {

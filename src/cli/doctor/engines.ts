@@ -4,6 +4,7 @@ import { MIN_COSINE } from '../../engines/onnx/self-check.ts'
 import { ServeError } from '../../errors.ts'
 import { loadReference, type Reference } from '../../repository/reference.ts'
 import type { RepositoryEntry } from '../../repository/repository.ts'
+import { childEnvironment } from '../../server/config.ts'
 import { EngineProcess } from '../../workers/process.ts'
 import { type Agreement, compare } from './compare.ts'
 
@@ -53,6 +54,7 @@ export async function examineEngine(
   const child = new EngineProcess({
     heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
     clock: systemClock,
+    env: childEnvironment(),
     onOutput: (line) => output.push(line),
     onWarning: (line) => output.push(line),
     ...(module ? { entry: module } : {}),

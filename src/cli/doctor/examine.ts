@@ -32,7 +32,7 @@ export async function examine(
   onStep('TensorFlow')
   const native = await examineNative(config.TENSORFLOW_DIR)
   onStep('GPU')
-  const gpu = await examineGpu(native, childEnvironment({}).CUDA_VISIBLE_DEVICES)
+  const gpu = await examineGpu(native, childEnvironment().CUDA_VISIBLE_DEVICES)
   const reports: EngineReport[] = []
   for (const { engine, device } of trials(engines, config.CUDA_VISIBLE_DEVICES ?? listGpuDevices())) {
     onStep(`engine ${engine}${device === undefined ? '' : ` on GPU ${device}`}`)

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type GpuFacts, readGpuFacts } from '../../engines/gpu.ts'
+import { childEnvironment } from '../../server/config.ts'
 import { firstLine } from '../run-command.ts'
 import { checkLibraries, type Library, librariesOf } from './libraries.ts'
 import type { Native } from './native.ts'
@@ -18,7 +19,7 @@ export interface Gpu {
 
 /** What the driver and TensorFlow say of the GPUs, and why TensorFlow uses none. */
 export async function examineGpu(native: Native, visibleDevices: string | undefined): Promise<Gpu> {
-  const devices = await readGpuFacts()
+  const devices = await readGpuFacts(childEnvironment())
   const kernel = readKernelDriver()
   const libraries =
     native.cuda && native.addon ? await checkLibraries(librariesOf(native.tensorflow), join(native.addon, 'deps')) : []

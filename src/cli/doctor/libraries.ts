@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { childEnvironment } from '../../server/config.ts'
 import { childModule } from '../child-module.ts'
 import { lastLines, runCommand } from '../run-command.ts'
 
@@ -53,10 +54,11 @@ export function librariesOf(tensorflow: string | undefined): string[] {
  */
 export async function checkLibraries(names: string[], deps: string): Promise<Library[]> {
   const paths = names.map((name) => bundled(deps, name) ?? name)
-  const { code, stdout, stderr, signal } = await runCommand(process.execPath, [
-    ...childModule(new URL('./library-probe.ts', import.meta.url)),
-    ...paths,
-  ])
+  const { code, stdout, stderr, signal } = await runCommand(
+    process.execPath,
+    [...childModule(new URL('./library-probe.ts', import.meta.url)), ...paths],
+    { env: childEnvironment() },
+  )
   if (code !== 0) throw new Error(`looking for shared libraries ended with ${signal ?? code}: ${lastLines(stderr)}`)
   const complaints = JSON.parse(lastLines(stdout, 1)) as Record<string, string | null>
   return names.map((name, i) => ({ name, missing: complaints[paths[i] ?? name] ?? undefined }))

@@ -1,6 +1,9 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { childEnvironment } from '../../server/config.ts'
+import { fileURLToPath } from 'node:url'
+import { toolEnvironment } from '../../server/config.ts'
 import { lastLines, runCommand } from '../run-command.ts'
 import { exists } from './files.ts'
 import { InstallError } from './install-error.ts'
@@ -8,8 +11,18 @@ import { InstallError } from './install-error.ts'
 export const ADDON = '@tensorflow/tfjs-node-gpu'
 export const ADDON_VERSION = '4.22.0'
 
-/** The last release depends on versions with known advisories; these work instead. */
-const OVERRIDES = { tar: '^7.5.19', 'adm-zip': '^0.6.0' }
+/**
+ * The package.json and package-lock.json that pin the addon with all its packages. The overrides are there because the last
+ * release depends on versions with known advisories.
+ */
+const PINNED = fileURLToPath(new URL('./addon-package/', import.meta.url))
+
+/** sha256 of the package-lock.json, which has the hash of every package. */
+export function packagesSha256(): string {
+  return createHash('sha256')
+    .update(readFileSync(join(PINNED, 'package-lock.json')))
+    .digest('hex')
+}
 
 export function packageFolder(root: string): string {
   return join(root, 'node_modules', ADDON)
@@ -17,25 +30,24 @@ export function packageFolder(root: string): string {
 
 /** Checks for the build tools, before anything is downloaded. */
 export async function requireBuildTools(): Promise<void> {
-  await requireTool(childEnvironment({}).CXX?.split(' ')[0] || 'g++', 'a C++ compiler', 'g++')
+  await requireTool(toolEnvironment().CXX?.split(' ')[0] || 'g++', 'a C++ compiler', 'g++')
   await requireTool('make', 'make', 'make')
   await requireTool('python3', 'Python 3 (node-gyp and pip run on it)', 'python3')
   await requireTool('npm', 'npm', 'npm')
 }
 
 async function requireTool(command: string, description: string, debianPackage: string): Promise<void> {
-  const { code } = await runCommand('sh', ['-c', 'command -v $1', 'sh', command])
+  const { code } = await runCommand('sh', ['-c', 'command -v $1', 'sh', command], { env: toolEnvironment() })
   if (code === 0) return
   throw new InstallError(`${description} is needed (Debian and Ubuntu: apt-get install ${debianPackage})`)
 }
 
-/** Installs the stock npm package into `root`, without its install script, which would replace deps/. */
+/** Installs the pinned npm packages into `root`, without the addon's install script, which would replace deps/. */
 export async function installPackage(root: string): Promise<void> {
   await rm(root, { recursive: true, force: true })
   await mkdir(root, { recursive: true })
-  const manifest = { private: true, dependencies: { [ADDON]: ADDON_VERSION }, overrides: OVERRIDES }
-  await writeFile(join(root, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  await npm(root, ['install', '--prefix', root, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
+  for (const file of ['package.json', 'package-lock.json']) await copyFile(join(PINNED, file), join(root, file))
+  await npm(root, ['ci', '--prefix', root, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
 }
 
 /**
@@ -51,6 +63,6 @@ export async function buildAddon(root: string): Promise<void> {
 }
 
 async function npm(cwd: string, args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await runCommand('npm', args, { cwd })
+  const { code, stdout, stderr } = await runCommand('npm', args, { cwd, env: toolEnvironment() })
   if (code !== 0) throw new InstallError(`npm ${args.slice(0, 2).join(' ')} failed:\n${lastLines(stdout + stderr, 20)}`)
 }

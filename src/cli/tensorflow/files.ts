@@ -1,18 +1,50 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, constants, mkdir, open, stat, statfs } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, readlink, stat, statfs } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { InstallError } from './install-error.ts'
 import type { Progress } from './progress.ts'
 
 export async function sha256(path: string, progress: Progress): Promise<string> {
   const hash = createHash('sha256')
   const bar = progress.bytes('checking', (await stat(path)).size)
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
-    hash.update(chunk as Buffer)
-    bar.add((chunk as Buffer).length)
+  await hashFile(path, hash, bar.add)
+  bar.end()
+  return hash.digest('hex')
+}
+
+/** One sha256 over names and contents of all files and links below the folder, but for those that `isPart` leaves out. */
+export async function sha256OfTree(
+  folder: string,
+  isPart: (path: string) => boolean,
+  progress: Progress,
+): Promise<string> {
+  const files: { path: string; size: number; link?: string }[] = []
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = relative(folder, join(entry.parentPath, entry.name))
+    if (entry.isDirectory() || !isPart(path)) continue
+    if (entry.isSymbolicLink()) files.push({ path, size: 0, link: await readlink(join(folder, path)) })
+    else files.push({ path, size: (await stat(join(folder, path))).size })
+  }
+  const hash = createHash('sha256')
+  const bar = progress.bytes(
+    'checking',
+    files.reduce((sum, { size }) => sum + size, 0),
+  )
+  for (const file of files.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    // With the size, one file's end cannot pass for the next one's beginning.
+    hash.update(`${JSON.stringify(file)}\n`)
+    if (file.link === undefined) await hashFile(join(folder, file.path), hash, bar.add)
   }
   bar.end()
   return hash.digest('hex')
+}
+
+async function hashFile(path: string, hash: Hash, add: (count: number) => void): Promise<void> {
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+    hash.update(chunk as Buffer)
+    add((chunk as Buffer).length)
+  }
 }
 
 export async function exists(path: string): Promise<boolean> {

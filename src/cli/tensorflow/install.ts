@@ -1,14 +1,15 @@
 import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { ADDON, ADDON_VERSION, buildAddon, installPackage, packageFolder, requireBuildTools } from './addon.ts'
-import { requireFolder, requireSpace } from './files.ts'
+import { exists, requireFolder, requireSpace, sha256OfTree } from './files.ts'
+import { withFolderLock } from './folder-lock.ts'
 import { InstallError } from './install-error.ts'
 import { completeLayout, isCudaBuild } from './layout.ts'
 import { requirePlatform } from './platform.ts'
 import type { Progress } from './progress.ts'
 import { type InstallRecord, RECORD_FILE, type Request, readRecord } from './record.ts'
-import { openSource, type SourceOptions } from './source.ts'
+import { openSource, type Source, type SourceOptions } from './source.ts'
 import { verifyAddon } from './verify.ts'
 import { Work, workFolder } from './work.ts'
 
@@ -21,7 +22,7 @@ export interface InstallOptions extends SourceOptions {
 
 /**
  * Installs libtensorflow and the addon built against it into `folder`, and tests them. A matching install is only
- * tested again. Rejects with an InstallError whose message is for the user.
+ * checked and tested again. Rejects with an InstallError whose message is for the user.
  */
 export async function installTensorflow(options: InstallOptions): Promise<InstallRecord> {
   const { folder, force, progress } = options
@@ -33,6 +34,11 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
   }
   await requireBuildTools()
   await requireFolder(folder)
+  return await withFolderLock(folder, () => install(source, options))
+}
+
+async function install(source: Source, options: InstallOptions): Promise<InstallRecord> {
+  const { folder, progress } = options
   const work = await Work.open(folder, source.request)
   await requireSpace(folder, work.isDone('library') ? 0 : source.space)
 
@@ -56,7 +62,7 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
   })
   await work.step('verify', async () => {
     progress.step('running one convolution')
-    const record = await tryOut(work.tree, source.request)
+    const record = await tryOut(work.tree, source.request, progress)
     await writeFile(join(work.tree, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`)
   })
   await work.moveIntoPlace()
@@ -69,19 +75,28 @@ export async function installTensorflow(options: InstallOptions): Promise<Instal
 async function reuse(folder: string, request: Request, progress: Progress): Promise<InstallRecord | undefined> {
   const record = await readRecord(folder)
   if (record === undefined || !isDeepStrictEqual(record.request, request)) return undefined
-  progress.step(`${folder} has it already: running one convolution`)
+  progress.step(`${folder} has it already: checking its files and running one convolution`)
   try {
+    if ((await sha256OfInstall(folder, progress)) !== record.files) throw new InstallError('its files have changed')
     await verifyAddon(packageFolder(folder))
-    await rm(workFolder(folder), { recursive: true, force: true })
-    return record
   } catch (error) {
     if (!(error instanceof InstallError)) throw error
     progress.step(`${error.message}; installing again`)
     return undefined
   }
+  // Written to only where there is something to delete: the folder may be read-only.
+  const leftovers = workFolder(folder)
+  if (await exists(leftovers)) await withFolderLock(folder, () => rm(leftovers, { recursive: true, force: true }))
+  return record
 }
 
-async function tryOut(root: string, request: Request): Promise<InstallRecord> {
+/** Of libraries, addon and npm packages. The headers are for the build alone, and may be gone. */
+function sha256OfInstall(root: string, progress: Progress): Promise<string> {
+  const headers = join(ADDON, 'deps', 'include', sep)
+  return sha256OfTree(join(root, 'node_modules'), (path) => !path.startsWith(headers), progress)
+}
+
+async function tryOut(root: string, request: Request, progress: Progress): Promise<InstallRecord> {
   const folder = packageFolder(root)
   const { tensorflow, devices } = await verifyAddon(folder)
   return {
@@ -89,6 +104,7 @@ async function tryOut(root: string, request: Request): Promise<InstallRecord> {
     tensorflow,
     cuda: await isCudaBuild(join(folder, 'deps')),
     devices,
+    files: await sha256OfInstall(root, progress),
     node: process.version,
     installed_at: new Date().toISOString(),
   }

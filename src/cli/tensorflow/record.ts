@@ -9,6 +9,8 @@ export interface Request {
   sources: Record<string, string>
   /** The npm package, with its version. */
   addon: string
+  /** sha256 of the package-lock.json that pins it and its packages. */
+  packages: string
   /** Such as `linux-x64`. */
   platform: string
 }
@@ -22,6 +24,8 @@ export interface InstallRecord {
   cuda: boolean
   /** Of the machine that installed. */
   devices: string[]
+  /** sha256 over all installed files, headers apart. */
+  files: string
   node: string
   installed_at: string
 }

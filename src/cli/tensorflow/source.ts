@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { ADDON, ADDON_VERSION } from './addon.ts'
+import { ADDON, ADDON_VERSION, packagesSha256 } from './addon.ts'
 import { exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
 import { copyFolder } from './layout.ts'
@@ -21,7 +21,7 @@ export interface SourceOptions {
 }
 
 /** Where libtensorflow comes from. */
-interface Source {
+export interface Source {
   request: Request
   description: string
   /** GiB of free space that the install needs, with the npm packages and the build. */
@@ -81,5 +81,5 @@ async function folderSource(path: string, { gpu, progress }: SourceOptions): Pro
 
 function request(from: Request['from'], gpu: boolean, sources: Record<string, string>): Request {
   const platform = `${process.platform}-${process.arch}`
-  return { from, gpu, sources, addon: `${ADDON}@${ADDON_VERSION}`, platform }
+  return { from, gpu, sources, addon: `${ADDON}@${ADDON_VERSION}`, packages: packagesSha256(), platform }
 }

@@ -3,7 +3,7 @@ import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Entry, openPromise } from 'yauzl'
-import { childEnvironment } from '../../server/config.ts'
+import { toolEnvironment } from '../../server/config.ts'
 import { lastLines, runCommand } from '../run-command.ts'
 import { counted, exists, sha256 } from './files.ts'
 import { InstallError } from './install-error.ts'
@@ -69,7 +69,7 @@ async function download(wheel: Wheel, downloads: string, progress: Progress): Pr
       ...PYTHON_TAGS,
       ...platforms.flatMap((platform) => ['--platform', platform]),
     ],
-    { env: childEnvironment({ TMPDIR: temporary }), showOutput: progress.interactive },
+    { env: toolEnvironment({ TMPDIR: temporary }), showOutput: progress.interactive },
   )
   if (code !== 0) throw new InstallError(pipFailure(wheel, stderr))
   await rename(join(temporary, wheel.file), join(downloads, wheel.file))

@@ -31,7 +31,8 @@ copyFileSync(wheel, join(value('--dest'), '${WHEEL}'))
 /** A package whose addon is a file that the "build" writes. In sh, which starts sooner than Node and runs often. */
 const NPM = `
 here=\${0%/*}
-if [ "$1" = install ]; then
+if [ "$1" = ci ]; then
+  if [ ! -e package-lock.json ]; then echo 'npm ci needs a package-lock.json' >&2; exit 1; fi
   while [ "$1" != --prefix ]; do shift; done
   folder=$2/node_modules/@tensorflow/tfjs-node-gpu
   /bin/mkdir -p "$folder"
@@ -39,7 +40,7 @@ if [ "$1" = install ]; then
   /bin/cat >"$folder/index.js" <<'END'
     const { existsSync } = require('node:fs')
     if (!existsSync(__dirname + '/addon.node')) throw new Error('libtensorflow.so.2: cannot open shared object file')
-    if (existsSync(__dirname + '/crash')) process.kill(process.pid, 'SIGSEGV')
+    if (process.env.TF_FAKE_CRASH) process.kill(process.pid, 'SIGSEGV')
     exports.version = { 'tfjs-node': '4.22.0' }
     exports.backend = () => ({ isUsingGpuDevice: false, binding: { TF_Version: '9.9.9' } })
     exports.ones = () => null

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -6,11 +7,13 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { create } from 'tar'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ADDON_VERSION } from '../../../src/cli/tensorflow/addon.ts'
 import { requireSpace } from '../../../src/cli/tensorflow/files.ts'
 import { type InstallOptions, installTensorflow } from '../../../src/cli/tensorflow/install.ts'
 import type { Progress } from '../../../src/cli/tensorflow/progress.ts'
@@ -57,7 +60,7 @@ describe('installTensorflow', () => {
   it('lays out what the build needs from the wheel that pip fetched, builds, runs and records it', async () => {
     const { tools, folder, install } = await setUp()
     const record = await install()
-    expect(tools.calls()).toEqual(['npm install', 'python3 -m', 'npm run'])
+    expect(tools.calls()).toEqual(['npm ci', 'python3 -m', 'npm run'])
     expect(filesUnder(join(folder, ADDON, 'deps'))).toEqual([
       'include/tensorflow/c/c_api.h',
       'include/tensorflow/c/eager/c_api.h',
@@ -71,16 +74,78 @@ describe('installTensorflow', () => {
     expect(record).toMatchObject({ tensorflow: '9.9.9', cuda: false, devices: ['CPU'], node: process.version })
     expect(Object.keys(record.request.sources)).toEqual([WHEEL])
     expect(JSON.parse(readFileSync(join(folder, 'install.json'), 'utf8'))).toEqual(record)
-    expect(readdirSync(folder).sort()).toEqual(['install.json', 'node_modules', 'package.json'])
+    expect(readdirSync(folder).sort()).toEqual(['install.json', 'node_modules', 'package-lock.json', 'package.json'])
   })
 
-  it('asks npm for versions of tar and adm-zip without known advisories', async () => {
+  it('gives npm a lock with the hash of every package, and no address of any', async () => {
     const { folder, install } = await setUp()
     await install()
-    expect(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))).toMatchObject({
-      dependencies: { '@tensorflow/tfjs-node-gpu': '4.22.0' },
-      overrides: { tar: '^7.5.19', 'adm-zip': '^0.6.0' },
-    })
+    const read = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8'))
+    expect(read('package.json').dependencies).toEqual({ '@tensorflow/tfjs-node-gpu': ADDON_VERSION })
+    const { '': _, ...packages } = read('package-lock.json').packages as Record<string, Record<string, string>>
+    expect(packages[ADDON]?.version).toBe(ADDON_VERSION)
+    const wrong = Object.values(packages).filter(
+      ({ integrity, resolved }) => !integrity?.startsWith('sha512-') || resolved !== undefined,
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('pins versions of tar and adm-zip without known advisories, here and wherever a package brings its own', async () => {
+    const { folder, install } = await setUp()
+    await install()
+    const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { version: string }>
+    }
+    const versions = (name: string) =>
+      Object.keys(packages).flatMap((path) => (path.endsWith(`node_modules/${name}`) ? [packages[path]?.version] : []))
+    expect(versions('tar')).toEqual([expect.stringMatching(/^7\.5\.(19|[2-9]\d)$/)])
+    expect(versions('adm-zip')).toEqual([expect.stringMatching(/^0\.6\./)])
+  })
+
+  it('lets one of two at once into the same folder do its work, and tells the other who it is in one line', async () => {
+    const { tools, folder, install } = await setUp()
+    const results = await Promise.allSettled([install(), install()])
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const failed = results.find((result) => result.status === 'rejected')
+    const message = String(failed?.reason.message)
+    expect(message).toContain(`another install is at work in ${folder}: process ${process.pid} on `)
+    expect(message).not.toContain('\n')
+    expect(tools.calls()).toEqual(['npm ci', 'python3 -m', 'npm run'])
+    expect(readdirSync(folder).sort()).toEqual(['install.json', 'node_modules', 'package-lock.json', 'package.json'])
+  })
+
+  it('takes over the lock of a process that was killed, once it has not been renewed for ten seconds', async () => {
+    const { folder, install } = await setUp()
+    mkdirSync(join(folder, '.lock'), { recursive: true })
+    writeFileSync(join(folder, '.lock-holder'), 'process 4 on elsewhere, since yesterday\nand more')
+    const now = Date.now() / 1000
+    await expect(install()).rejects.toThrow(/: process 4 on elsewhere, since yesterday \(if it was killed/)
+    utimesSync(join(folder, '.lock'), now - 11, now - 11)
+    await install()
+    expect(readdirSync(folder)).not.toContain('.lock-holder')
+  })
+
+  it.each([
+    ['a changed library', `${ADDON}/deps/lib/libtensorflow_cc.so.2`],
+    ['a changed script', `${ADDON}/index.js`],
+    ['a file that nobody installed', `${ADDON}/node_modules/long/index.js`],
+  ])('does not reuse an install with %s', async (_, file) => {
+    const { folder, install } = await setUp()
+    await install()
+    mkdirSync(join(folder, file, '..'), { recursive: true })
+    appendFileSync(join(folder, file), '\n')
+    const steps: string[] = []
+    await install({ progress: { ...silent, step: (text) => steps.push(text) } })
+    expect(steps).toContain('its files have changed; installing again')
+  })
+
+  it('reuses an install whose headers were deleted, which nothing needs after the build', async () => {
+    const { tools, folder, install } = await setUp()
+    await install()
+    tools.calls()
+    rmSync(join(folder, ADDON, 'deps/include'), { recursive: true })
+    await install()
+    expect(tools.calls()).toEqual([])
   })
 
   it('recognises an install that works and only runs it', async () => {
@@ -162,14 +227,14 @@ describe('installTensorflow', () => {
   it('takes the wheel from a folder, without pip', async () => {
     const { tools, install } = await setUp()
     await install({ path: tools.bin })
-    expect(tools.calls()).toEqual(['npm install', 'npm run'])
+    expect(tools.calls()).toEqual(['npm ci', 'npm run'])
     await expect(install({ path: '/nowhere', force: true })).rejects.toThrow(`${WHEEL} is not at /nowhere`)
   })
 
   it('takes the library from a folder, links kept', async () => {
     const { tools, folder, install } = await setUp()
     const record = await install({ from: 'dir', path: libraryFolder() })
-    expect(tools.calls()).toEqual(['npm install', 'npm run'])
+    expect(tools.calls()).toEqual(['npm ci', 'npm run'])
     expect(record.request.from).toBe('dir')
     const lib = join(folder, ADDON, 'deps/lib')
     expect(readlinkSync(join(lib, 'libtensorflow.so'))).toBe('libtensorflow.so.2')
@@ -254,11 +319,12 @@ describe('installTensorflow', () => {
   })
 
   it('tells how an addon that crashes ended', async () => {
-    const { folder, install } = await setUp()
+    const { install } = await setUp()
     await install()
-    writeFileSync(join(folder, ADDON, 'crash'), '')
+    vi.stubEnv('TF_FAKE_CRASH', '1')
     const steps: string[] = []
-    await install({ progress: { ...silent, step: (text) => steps.push(text) } })
+    const again = install({ progress: { ...silent, step: (text) => steps.push(text) } })
+    await expect(again).rejects.toThrow(/crashed with SIGSEGV/)
     expect(steps.join('\n')).toMatch(/crashed with SIGSEGV.*installing again/s)
   })
 })

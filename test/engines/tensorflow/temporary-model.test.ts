@@ -44,6 +44,31 @@ describe('withTemporaryModel', () => {
     expect(readdirSync(place)).toEqual([])
   })
 
+  it.skipIf(process.platform !== 'linux')('leaves no weights behind when the process is killed meanwhile', async () => {
+    const place = temporaryFolder()
+    const module = builtPath('engines/tensorflow/temporary-model.ts')
+    const script = `
+      import { readFileSync } from 'node:fs'
+      import { withTemporaryModel } from ${JSON.stringify(module)}
+      void withTemporaryModel(new Uint8Array(3000), async (folder) => {
+        if (readFileSync(folder + '/saved_model.pb').length === 3000) process.kill(process.pid, 'SIGKILL')
+      }, [${JSON.stringify(place)}])`
+    const arguments_ = ['--input-type=module', '--eval', script]
+    expect(spawnSync(process.execPath, arguments_, { stdio: 'inherit' }).signal).toBe('SIGKILL')
+    const files = readdirSync(place, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    expect(files).toEqual([])
+  })
+
+  it('holds the weights itself where the system has no links to open files', async () => {
+    const place = temporaryFolder()
+    const load = async (folder: string) => {
+      expect(statSync(join(folder, 'saved_model.pb')).mode & 0o777).toBe(0o600)
+      return [...readFileSync(join(folder, 'saved_model.pb'))]
+    }
+    expect(await withTemporaryModel(BYTES, load, [place], '/nowhere')).toEqual([1, 2, 3])
+    expect(readdirSync(place)).toEqual([])
+  })
+
   it('takes the next place when one cannot be written to', async () => {
     const [file, place] = [join(temporaryFolder(), 'file'), temporaryFolder()]
     writeFileSync(file, '')

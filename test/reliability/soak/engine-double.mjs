@@ -1,8 +1,8 @@
 // An engine process that computes nothing and takes its time over it: a batch of n inputs takes FIXED_MS + n * PER_INPUT_MS,
 // or twice as long while the other process computes as well. It sleeps, so that the server can be overloaded without taking
 // the cores away from those who load and serve it.
-const FIXED_MS = Number(process.env.DOUBLE_FIXED_MS)
-const PER_INPUT_MS = Number(process.env.DOUBLE_PER_INPUT_MS)
+const FIXED_MS = Number(process.env.ORT_DOUBLE_FIXED_MS)
+const PER_INPUT_MS = Number(process.env.ORT_DOUBLE_PER_INPUT_MS)
 
 const architectures = new Map()
 
