@@ -35,14 +35,20 @@ export interface ImageDecoderOptions {
  */
 const MAX_LARGEST_PER_REQUEST = 4
 
-/*
+let configured = false
+
+/**
  * sharp's settings hold for the process. One thread for each picture, since libuv's pool decodes several at once. No cache,
  * since uploads do not repeat. Only the loaders of the served formats, so that a hole in another decoder cannot be reached.
  */
-sharp.cache(false)
-sharp.concurrency(1)
-sharp.block({ operation: ['VipsForeignLoad'] })
-sharp.unblock({ operation: ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`) })
+function configureSharp(): void {
+  if (configured) return
+  configured = true
+  sharp.cache(false)
+  sharp.concurrency(1)
+  sharp.block({ operation: ['VipsForeignLoad'] })
+  sharp.unblock({ operation: ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`) })
+}
 
 /**
  * Turns uploaded pictures into a model's inputs. Decoding runs on libuv's threads: as many pictures at once as there are
@@ -56,6 +62,7 @@ export class ImageDecoder {
 
   constructor(options: ImageDecoderOptions) {
     this.#options = options
+    configureSharp()
     const { maxPixels, threads = availableParallelism(), clock = systemClock } = options
     this.#threads = new DecodeQueue(clock, new ThreadGate(threads, maxPixels))
     this.#spot = new DecodeQueue(clock, new TurnGate(clock, () => this.#spot.start()))
