@@ -65,8 +65,8 @@ export class ServedModel implements Model {
 
 /** The prediction, or the input's failure where the network overflowed on it. No class is made of such numbers. */
 function finite(prediction: Prediction): Prediction | ServeError {
-  const isFinite = [prediction.logits, prediction.embedding].every((values) => values.every(Number.isFinite))
-  return isFinite ? prediction : new ServeError('invalid_tensor', 'the model’s answer to this input is not finite')
+  const allFinite = [prediction.logits, prediction.embedding].every((values) => values.every(Number.isFinite))
+  return allFinite ? prediction : new ServeError('invalid_tensor', 'the model’s answer to this input is not finite')
 }
 
 /** The arrays, all of one length, end to end. */
