@@ -90,7 +90,8 @@ export class ImageDecoder {
 
   async #readGrey(bytes: Uint8Array, spec: InputSpec): Promise<GreyPicture> {
     const { maxPixels, timeoutS } = this.#options
-    const pipeline = sharp(bytes, { failOn: 'warning', limitInputPixels: maxPixels })
+    // A warning is what Pillow and browsers pass over too: stray bytes, odd versions, bad metadata.
+    const pipeline = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels })
       .autoOrient()
       .timeout({ seconds: timeoutS })
     try {

@@ -29,17 +29,23 @@ export function imageSize(bytes: Uint8Array, format: ImageFormat): ImageSize | u
   }
 }
 
-/** Segments follow one another, each a marker and a length, up to the frame header: SOF0..SOF15 without DHT, JPG and DAC. */
+/**
+ * Segments follow one another, each a marker and a length, up to the frame header: SOF0..SOF15 without DHT, JPG and DAC.
+ * Stray bytes between them are passed over, as libjpeg does (next_marker).
+ */
 function jpegSize(view: DataView): ImageSize | undefined {
   for (let offset = 2; ; ) {
-    if (view.getUint8(offset) !== 0xff) return undefined
+    if (view.getUint8(offset) !== 0xff) {
+      offset++
+      continue
+    }
     const marker = view.getUint8(offset + 1)
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
       return { width: view.getUint16(offset + 7), height: view.getUint16(offset + 5) }
     }
-    // Fill bytes (FF) and markers without a segment (TEM, RST, SOI).
+    // Fill bytes (FF), and what has no segment: a stray FF 00, TEM, RST, SOI.
     if (marker === 0xff) offset += 1
-    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) offset += 2
+    else if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) offset += 2
     else offset += 2 + view.getUint16(offset + 2)
   }
 }
