@@ -19,11 +19,3 @@ export function sides({ data, width, height }: GreyPicture): Record<'top' | 'bot
 export function median(values: Uint8Array): number {
   return Uint8Array.from(values).sort()[values.length >> 1] ?? 0
 }
-
-/** Dark on light becomes light on dark. The ground is what most of the border shows. In place. */
-export function invertIfLight(picture: GreyPicture): void {
-  const { top, bottom, left, right } = sides(picture)
-  if (median(Buffer.concat([top, bottom, left, right])) < 128) return
-  const { data } = picture
-  for (let i = 0; i < data.length; i++) data[i] = 255 - (data[i] as number)
-}

@@ -1,10 +1,11 @@
 import sharp, { type Sharp } from 'sharp'
 import { ServeError } from '../errors.ts'
 import type { InputSpec } from '../repository/manifest.ts'
-import { type GreyPicture, invertIfLight } from './grey-picture.ts'
+import type { GreyPicture } from './grey-picture.ts'
 import { formatOf } from './image-format.ts'
 import { type ImageSize, imageSize } from './image-size.ts'
 import { fitInk } from './ink.ts'
+import { invertIfLight } from './polarity.ts'
 import { readSmallPng } from './small-png.ts'
 import { toGrey } from './to-grey.ts'
 
@@ -118,13 +119,13 @@ function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp
 
 /** A picture as read to what the model sees. Inverts it in place. */
 function prepare(picture: GreyPicture, spec: InputSpec): Float32Array {
-  if (spec.invert === 'auto') invertIfLight(picture)
   return normalise(fitToModel(picture, spec), spec)
 }
 
 /** To the model's size, values 0..1. */
 function fitToModel(picture: GreyPicture, spec: InputSpec): Float32Array {
   if (spec.fit === 'ink') return fitInk(picture, spec)
+  if (spec.invert === 'auto') invertIfLight(picture)
   const out = new Float32Array(spec.width * spec.height)
   const left = (spec.width - picture.width) >> 1
   const top = (spec.height - picture.height) >> 1
