@@ -14,7 +14,7 @@ answerJob<DecodeJob, DecodeThroughput>(async ({ input, model, timing }) => {
   sharp.cache(false)
   sharp.concurrency(1)
   const decode = (file: Buffer): Promise<Buffer> =>
-    sharp(file, { failOn: 'warning' })
+    sharp(file, { failOn: 'error' })
       .autoOrient()
       .resize(model.width * SCALE, model.height * SCALE, { fit: 'inside', withoutEnlargement: true })
       .raw({ depth: 'uchar' })

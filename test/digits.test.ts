@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DIGITS, digitReader, GROUNDS, PENS, SIZES } from './helpers/digit-reader.ts'
+import { drawScene, SCENES } from './helpers/scenes.ts'
 
 /** The default model as it ships, on the engine that `auto` picks here, over HTTP. */
 let reader: Awaited<ReturnType<typeof digitReader>>
@@ -25,6 +26,13 @@ describe('the default model', () => {
 
   it('reads the examples', async () => {
     expect(await reader.read([example('seven.png'), example('three.jpg')])).toEqual(['7', '3'])
+  })
+
+  it.each([0, 7])('reads a %i in every scene', async (digit) => {
+    const labels = await reader.read(await Promise.all(SCENES.map((scene) => drawScene(scene, digit))))
+    expect(labels.map((label, i) => `${label} ${SCENES[i]?.name}`)).toEqual(
+      SCENES.map(({ name }) => `${digit} ${name}`),
+    )
   })
 
   it('gives 10 logits and 256 numbers', async () => {

@@ -1,27 +1,24 @@
-/** A rectangle of whole pixels. */
-export interface Box {
-  left: number
-  top: number
-  width: number
-  height: number
-}
+import type { Box, Plane } from './resample.ts'
+
+/** Pixels of ink that are connected, as indices into the picture. */
+export type Part = number[]
 
 /** A part smaller than this share of the largest is a speck. The bar of a 5 or a part of a broken 4 is larger. */
 const SPECK_SHARE = 0.08
 
 /**
- * The rectangle around all 8-connected parts with ink of at least `threshold`, specks left out; undefined if there are
- * none. Sets specks to zero in `ink`, so that the crop does not contain them.
+ * The rectangle around all parts of the ink, specks left out; undefined if there are none. Sets specks to zero in `ink`, so
+ * that the crop does not contain them.
  */
-export function connectedInk(ink: Float32Array, width: number, height: number, threshold: number): Box | undefined {
-  const parts = findParts(ink, width, height, Math.max(threshold, 1))
+export function connectedInk(ink: Plane, parts: Part[]): Box | undefined {
+  const { data, width, height } = ink
   const largest = parts.reduce((size, part) => Math.max(size, part.length), 0)
   let [left, right, top, bottom] = [width, -1, height, -1]
   for (const part of parts) {
     const speck = part.length < largest * SPECK_SHARE
     for (const pixel of part) {
       if (speck) {
-        ink[pixel] = 0
+        data[pixel] = 0
         continue
       }
       const x = pixel % width
@@ -35,10 +32,10 @@ export function connectedInk(ink: Float32Array, width: number, height: number, t
   return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 }
 }
 
-/** The pixels of each connected part, by flood fill. */
-function findParts(ink: Float32Array, width: number, height: number, threshold: number): number[][] {
+/** The pixels of each connected part, by flood fill over all pixels of at least `threshold`. Parts are 8-connected. */
+export function findParts({ data: ink, width, height }: Plane, threshold: number): Part[] {
   const seen = new Uint8Array(ink.length)
-  const parts: number[][] = []
+  const parts: Part[] = []
   for (let start = 0; start < ink.length; start++) {
     if (seen[start] || (ink[start] as number) < threshold) continue
     seen[start] = 1

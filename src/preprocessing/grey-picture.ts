@@ -19,11 +19,3 @@ export function sides({ data, width, height }: GreyPicture): Record<'top' | 'bot
 export function median(values: Uint8Array): number {
   return Uint8Array.from(values).sort()[values.length >> 1] ?? 0
 }
-
-/** Inverts a picture with a light background, in place. The background is judged by the median of the border. */
-export function invertIfLight(picture: GreyPicture): void {
-  const { top, bottom, left, right } = sides(picture)
-  if (median(Buffer.concat([top, bottom, left, right])) < 128) return
-  const { data } = picture
-  for (let i = 0; i < data.length; i++) data[i] = 255 - (data[i] as number)
-}

@@ -5,10 +5,11 @@ import type { SubmitOptions } from '../batching/job.ts'
 import { ServeError } from '../errors.ts'
 import type { InputSpec } from '../repository/manifest.ts'
 import { DecodeQueue, ThreadGate, TurnGate } from './decode-queue.ts'
-import { type GreyPicture, invertIfLight } from './grey-picture.ts'
+import type { GreyPicture } from './grey-picture.ts'
 import { formatOf } from './image-format.ts'
 import { type ImageSize, imageSize } from './image-size.ts'
 import { fitInk } from './ink.ts'
+import { invertIfLight } from './polarity.ts'
 import { readSmallPng } from './small-png.ts'
 import { toGrey } from './to-grey.ts'
 
@@ -152,7 +153,8 @@ export class ImageDecoder {
 
   async #readGrey(bytes: Uint8Array, spec: InputSpec): Promise<GreyPicture> {
     const { maxPixels, timeoutS } = this.#options
-    const pipeline = sharp(bytes, { failOn: 'warning', limitInputPixels: maxPixels })
+    // A warning is what Pillow and browsers pass over too: stray bytes, odd versions, bad metadata.
+    const pipeline = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels })
       .autoOrient()
       .timeout({ seconds: timeoutS })
     try {
@@ -196,13 +198,13 @@ function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp
 
 /** The model's input from a decoded picture. May invert the picture in place. */
 function prepare(picture: GreyPicture, spec: InputSpec): Float32Array {
-  if (spec.invert === 'auto') invertIfLight(picture)
   return normalise(fitToModel(picture, spec), spec)
 }
 
 /** In the model's size, values 0..1. A smaller picture is centred on black. */
 function fitToModel(picture: GreyPicture, spec: InputSpec): Float32Array {
   if (spec.fit === 'ink') return fitInk(picture, spec)
+  if (spec.invert === 'auto') invertIfLight(picture)
   const out = new Float32Array(spec.width * spec.height)
   const left = (spec.width - picture.width) >> 1
   const top = (spec.height - picture.height) >> 1

@@ -29,21 +29,27 @@ export function imageSize(bytes: Uint8Array, format: ImageFormat): ImageSize | u
   }
 }
 
-/** More than a camera writes before the frame header. It bounds the walk through a file of empty ones. */
-const MAX_SEGMENTS = 10_000
+/** More than a camera writes before the frame header, stray bytes included. It bounds the walk through a made-up file. */
+const MAX_STEPS = 100_000
 
-/** Skips segments (marker, length) up to the frame header: SOF0..SOF15 except DHT, JPG and DAC. */
+/**
+ * Skips segments (marker, length) up to the frame header: SOF0..SOF15 except DHT, JPG and DAC. Passes over stray bytes
+ * between them, as libjpeg does (next_marker).
+ */
 function jpegSize(view: DataView): ImageSize | undefined {
   let offset = 2
-  for (let segments = 0; segments < MAX_SEGMENTS; segments++) {
-    if (view.getUint8(offset) !== 0xff) return undefined
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
+    if (view.getUint8(offset) !== 0xff) {
+      offset++
+      continue
+    }
     const marker = view.getUint8(offset + 1)
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
       return { width: view.getUint16(offset + 7), height: view.getUint16(offset + 5) }
     }
-    // Fill bytes (FF) and markers without a segment (TEM, RST, SOI).
+    // Fill bytes (FF), and what has no segment: a stray FF 00, TEM, RST, SOI.
     if (marker === 0xff) offset += 1
-    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) offset += 2
+    else if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) offset += 2
     else offset += 2 + view.getUint16(offset + 2)
   }
   return undefined

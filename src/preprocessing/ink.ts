@@ -1,27 +1,44 @@
 import type { InputSpec } from '../repository/manifest.ts'
-import { connectedInk } from './connected-ink.ts'
-import { type GreyPicture, median, sides } from './grey-picture.ts'
-import { type Plane, resample } from './resample.ts'
+import { connectedInk, findParts, type Part } from './connected-ink.ts'
+import { findSheet, insideOf, withoutCorners } from './frame.ts'
+import type { GreyPicture } from './grey-picture.ts'
+import { aboveGround } from './ground.ts'
+import { inkSide } from './polarity.ts'
+import { type Box, type Plane, resample } from './resample.ts'
 
-type InkField = Pick<InputSpec, 'height' | 'width' | 'inkSize'>
+type InkField = Pick<InputSpec, 'height' | 'width' | 'inkSize' | 'invert'>
+
+/** Ink, and the rectangle that it is in. */
+interface Found {
+  ink: Plane
+  box: Box
+}
 
 /** Limits of the ink threshold, as shares of the strongest ink. */
 const THRESHOLD_RANGE = [0.15, 0.5] as const
 
+/** A sheet in a border in bars is as many frames as anyone has. */
+const MAX_FRAMES = 3
+/** What stands inside a frame is a digit if it has at least this share of the frame's size, */
+const LEAST_SIZE = 1 / 8
+/** and at least this share of its contrast. */
+const LEAST_CONTRAST = 0.15
+
 /**
- * Brings light ink on a dark ground into MNIST's form (LeCun et al., "The MNIST database"): crops the ink, scales its
- * longer side to `inkSize` pixels, and places its centre of mass in the middle of the field. Removes an uneven ground and
- * specks, and stretches the ink to full intensity. Returns `[height * width]` in 0..1, zeros for a picture without ink. A
- * picture already in this form is only divided by 255.
+ * Brings ink into MNIST's form (LeCun et al., "The MNIST database"): crops it, scales its longer side to `inkSize` pixels,
+ * and places its centre of mass in the middle of the field. Removes frames, an uneven ground and specks, and stretches the
+ * ink to full intensity. Returns `[height * width]` in 0..1, zeros for a picture without ink. A picture already in this form
+ * is only divided by 255.
  */
 export function fitInk(picture: GreyPicture, field: InkField): Float32Array {
-  if (isFitted(picture, field)) return Float32Array.from(picture.data, (grey) => grey / 255)
-  const ink = withoutGround(picture)
-  const box = connectedInk(ink, picture.width, picture.height, inkThreshold(ink))
-  if (box === undefined) return new Float32Array(field.width * field.height)
+  const fitted = fittedAlready(picture, field)
+  if (fitted !== undefined) return Float32Array.from(fitted.data, (grey) => grey / 255)
+  const found = findInk(picture, field.invert, MAX_FRAMES)
+  if (found === undefined) return new Float32Array(field.width * field.height)
+  const { ink, box } = found
   const scale = field.inkSize / Math.max(box.width, box.height)
   const scaled = resample(
-    { data: ink, width: picture.width, height: picture.height },
+    ink,
     box,
     Math.max(1, Math.round(box.width * scale)),
     Math.max(1, Math.round(box.height * scale)),
@@ -29,9 +46,61 @@ export function fitInk(picture: GreyPicture, field: InkField): Float32Array {
   return place(stretched(scaled), field)
 }
 
-/** Whether a picture has the model's size, a black ground, and ink of the right size within a pixel of the right place. */
+/** The ink inside all frames. A frame is one only if a digit is left without it. */
+function findInk(picture: GreyPicture, invert: InkField['invert'], frames: number): Found | undefined {
+  const ink = inkOf(picture, invert)
+  const threshold = Math.max(1, inkThreshold(ink.data))
+  const parts = findParts(ink, threshold)
+  const sheet = frames > 0 ? findSheet(ink, parts, threshold) : undefined
+  const inside = sheet && insideOf(picture, sheet)
+  const onSheet = inside && findInk(inside, invert, frames - 1)
+  if (onSheet && isDigit(onSheet, ink)) return onSheet
+  const rest = withoutCorners(ink, threshold)
+  const clear = rest && boxed(rest, findParts(rest, Math.max(1, inkThreshold(rest.data))))
+  if (clear && isDigit(clear, ink) && isClearOfBorder(clear)) return clear
+  return boxed(ink, parts)
+}
+
+/** Light ink on a ground of zeros, 0..255. */
+function inkOf(picture: GreyPicture, invert: InkField['invert']): Plane {
+  const above = aboveGround(picture)
+  const side = invert === 'auto' && inkSide(above) < 0 ? -1 : 1
+  for (let i = 0; i < above.length; i++) above[i] = Math.max(0, side * (above[i] as number))
+  return { data: above, width: picture.width, height: picture.height }
+}
+
+function boxed(ink: Plane, parts: Part[]): Found | undefined {
+  const box = connectedInk(ink, parts)
+  return box && { ink, box }
+}
+
+/** Whether what was found inside a frame is large and strong enough to be a digit. */
+function isDigit({ ink, box }: Found, framed: Plane): boolean {
+  const large = Math.max(box.width, box.height) >= LEAST_SIZE * Math.max(ink.width, ink.height)
+  return large && peakOf(ink.data) >= LEAST_CONTRAST * peakOf(framed.data)
+}
+
+/** A digit that is cut out tightly reaches into the corners itself, and what is left of it is at the border too. */
+function isClearOfBorder({ ink, box: { left, top, width, height } }: Found): boolean {
+  return left > 0 && top > 0 && left + width < ink.width && top + height < ink.height
+}
+
+function peakOf(values: Float32Array): number {
+  let peak = 0
+  for (const value of values) peak = Math.max(peak, value)
+  return peak
+}
+
+/** The picture, turned to light on dark, where it has the form already. */
+function fittedAlready(picture: GreyPicture, field: InkField): GreyPicture | undefined {
+  if (picture.width !== field.width || picture.height !== field.height) return undefined
+  if (isFitted(picture, field)) return picture
+  const negative = { ...picture, data: picture.data.map((grey) => 255 - grey) }
+  return field.invert === 'auto' && isFitted(negative, field) ? negative : undefined
+}
+
+/** On a black ground, the ink of the right size and within a pixel of the right place. */
 function isFitted({ data, width, height }: GreyPicture, field: InkField): boolean {
-  if (width !== field.width || height !== field.height) return false
   const box = { left: width, right: -1, top: height, bottom: -1 }
   let peak = 0
   for (let y = 0; y < height; y++) {
@@ -51,35 +120,15 @@ function isFitted({ data, width, height }: GreyPicture, field: InkField): boolea
   return Math.abs(centre.x - width / 2) <= 1 && Math.abs(centre.y - height / 2) <= 1
 }
 
-/**
- * The ink above the ground, 0..255. The ground is the plane through the medians of the four sides, which removes light
- * from one side.
- */
-function withoutGround(picture: GreyPicture): Float32Array {
-  const { data, width, height } = picture
-  const { top, bottom, left, right } = sides(picture)
-  const [t, b, l, r] = [median(top), median(bottom), median(left), median(right)]
-  const middle = (t + b + l + r) / 4
-  const ink = new Float32Array(data.length)
-  for (let y = 0; y < height; y++) {
-    const rowGround = t + ((b - t) * (y + 0.5)) / height - middle
-    for (let x = 0; x < width; x++) {
-      const ground = rowGround + l + ((r - l) * (x + 0.5)) / width
-      ink[y * width + x] = Math.max(0, (data[y * width + x] as number) - ground)
-    }
-  }
-  return ink
-}
-
 /** Otsu's threshold ("A threshold selection method from gray-level histograms", 1979), within THRESHOLD_RANGE. */
 function inkThreshold(ink: Float32Array): number {
   const histogram = new Float64Array(256)
   let peak = 0
   let total = 0
   for (const value of ink) {
-    const bin = Math.min(255, Math.round(value))
+    const bin = Math.min(255, (value + 0.5) | 0)
     histogram[bin] = (histogram[bin] as number) + 1
-    peak = Math.max(peak, value)
+    if (value > peak) peak = value
     total += bin
   }
   let best = 0
@@ -99,9 +148,8 @@ function inkThreshold(ink: Float32Array): number {
 
 /** Divides by the largest value. */
 function stretched({ data, width, height }: Plane): Plane {
-  let peak = 0
-  for (const value of data) peak = Math.max(peak, value)
-  return { data: data.map((value) => value / (peak || 1)), width, height }
+  const peak = peakOf(data) || 1
+  return { data: data.map((value) => value / peak), width, height }
 }
 
 /** Places the ink in an empty field with its centre of mass in the middle, or as near as it fits. */

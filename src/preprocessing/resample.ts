@@ -1,4 +1,10 @@
-import type { Box } from './connected-ink.ts'
+/** A rectangle of whole pixels. */
+export interface Box {
+  left: number
+  top: number
+  width: number
+  height: number
+}
 
 /** One channel of floats, row-major. */
 export interface Plane {

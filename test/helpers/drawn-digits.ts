@@ -74,12 +74,18 @@ export interface Drawing {
   ink: number
 }
 
-/** A digit drawn with a round pen, edges smoothed over one pixel, as a PNG. */
-export function drawDigit(digit: number, { size, pen, paper, ink }: Drawing): Promise<Buffer> {
+/** How much of each pixel a digit covers that is drawn with a round pen, edges smoothed over one pixel. */
+export function coverOf(digit: number, { size, pen }: Pick<Drawing, 'size' | 'pen'>): Float32Array {
   const cover = new Float32Array(size * size)
   for (const stroke of DIGITS[digit] ?? []) {
     for (const [i, end] of stroke.slice(1).entries()) drawSegment(cover, size, pen, stroke[i] as Point, end)
   }
+  return cover
+}
+
+/** A digit drawn with a round pen, as a PNG. */
+export function drawDigit(digit: number, { size, pen, paper, ink }: Drawing): Promise<Buffer> {
+  const cover = coverOf(digit, { size, pen })
   const grey = Buffer.from(cover.map((share) => Math.round(paper + (ink - paper) * share)))
   return sharp(grey, { raw: { width: size, height: size, channels: 1 } })
     .png()

