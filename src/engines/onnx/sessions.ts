@@ -1,14 +1,15 @@
+import { createRequire } from 'node:module'
 import type { Quantization } from '../../repository/quantization.ts'
 import type { Graph } from '../../resnet/graph.ts'
 import type { Share, Threads } from '../engine.ts'
 import { type EmitOptions, emitOnnx } from './emitter.ts'
 
 /**
- * Turns off onnxruntime's telemetry, which writes usage data to a file. The library reads this variable at load, so its
- * import comes after.
+ * Turns off onnxruntime's telemetry, which writes usage data to a file. The library reads this variable at load, so it is
+ * required after that, and not imported.
  */
 process.env.ORT_DISABLE_TELEMETRY = '1'
-const { default: ort } = await import('onnxruntime-node')
+const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 
 /**
  * How long an idle thread spins before it sleeps. Long enough for the pause between two operators. With the longer default,
