@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import sharp, { type Sharp } from 'sharp'
 import { type Clock, systemClock } from '../batching/clock.ts'
 import type { SubmitOptions } from '../batching/job.ts'
@@ -25,10 +24,13 @@ export interface ImageDecoderOptions {
   timeoutS: number
   /** Most pictures being decoded or waiting for it; one more is refused with `queue_full`. */
   maxPending: number
-  /** Pictures decoded at once; one per core unless given. */
+  /** Pictures decoded at once; as many as libuv has threads unless given. */
   threads?: number
   clock?: Clock
 }
+
+/** libuv's own default. With fewer pictures at once, a thread idles while the event loop prepares the picture before. */
+const LIBUV_THREADS = 4
 
 /**
  * Most of the largest pictures that one request may hold. A request's bytes do not bound its pixels: a PNG of one colour
@@ -52,8 +54,8 @@ function configureSharp(): void {
 }
 
 /**
- * Turns uploaded pictures into a model's inputs. Decoding runs on libuv's threads: as many pictures at once as there are
- * cores, and no more pixels in all than one picture may have. Small plain PNGs are read on the event loop.
+ * Turns uploaded pictures into a model's inputs. Decoding runs on libuv's threads: as many pictures at once as it has,
+ * and no more pixels in all than one picture may have. Small plain PNGs are read on the event loop.
  */
 export class ImageDecoder {
   readonly #options: ImageDecoderOptions
@@ -64,7 +66,7 @@ export class ImageDecoder {
   constructor(options: ImageDecoderOptions) {
     this.#options = options
     configureSharp()
-    const { maxPixels, threads = availableParallelism(), clock = systemClock } = options
+    const { maxPixels, threads = LIBUV_THREADS, clock = systemClock } = options
     this.#threads = new DecodeQueue(clock, new ThreadGate(threads, maxPixels))
     this.#spot = new DecodeQueue(clock, new TurnGate(clock, () => this.#spot.start()))
   }
