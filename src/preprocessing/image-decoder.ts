@@ -62,13 +62,15 @@ export class ImageDecoder {
   readonly #threads: DecodeQueue<Float32Array>
   /** Null for a file that turns out not to be plain. */
   readonly #spot: DecodeQueue<Float32Array | null>
+  readonly #turn: TurnGate
 
   constructor(options: ImageDecoderOptions) {
     this.#options = options
     configureSharp()
     const { maxPixels, threads = LIBUV_THREADS, clock = systemClock } = options
     this.#threads = new DecodeQueue(clock, new ThreadGate(threads, maxPixels))
-    this.#spot = new DecodeQueue(clock, new TurnGate(clock, () => this.#spot.start()))
+    this.#turn = new TurnGate(clock, () => this.#spot.start())
+    this.#spot = new DecodeQueue(clock, this.#turn)
   }
 
   /** Pictures being decoded or waiting for it. */
@@ -103,7 +105,11 @@ export class ImageDecoder {
     for (const [index, bytes] of pictures.entries()) {
       try {
         const picture = this.#inspect(index, bytes, spec)
-        if (picture.isSmall) small.push(picture)
+        // The common case costs no queue: one small picture, and nobody before it.
+        const atOnce = picture.isSmall && small.length + this.#spot.pending === 0 && this.#turn.mayStart()
+        const read = atOnce ? readSmall(picture, spec) : null
+        if (read !== null) results[index] = read
+        else if (picture.isSmall && !atOnce) small.push(picture)
         else large.push(picture)
       } catch (error) {
         results[index] = error as ServeError
@@ -112,6 +118,7 @@ export class ImageDecoder {
     this.#assertPixels(large)
 
     const onThreads = async (some: Picture[]): Promise<void> => {
+      if (some.length === 0) return
       const read = ({ bytes, pixels }: Picture) => {
         return { pixels, run: async () => prepare(await this.#readGrey(bytes, spec), spec) }
       }
@@ -119,6 +126,7 @@ export class ImageDecoder {
       for (const [i, { index }] of some.entries()) results[index] = decoded[i] as Float32Array | ServeError
     }
     const onTheSpot = async (): Promise<void> => {
+      if (small.length === 0) return
       const read = (picture: Picture) => ({ pixels: picture.pixels, run: () => readSmall(picture, spec) })
       const decoded = await this.#spot.submit(small.map(read), options)
       for (const [i, { index }] of small.entries()) results[index] = decoded[i] as Float32Array | ServeError
