@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.ts'
 
@@ -10,11 +10,14 @@ const STATUS: Record<string, [line: string, code: ErrorCode]> = {
 
 /** The last response that is due on each connection. */
 const due = new WeakMap<Socket, ServerResponse>()
+/** The last request of each connection that was answered before its body had come. */
+const answeredEarly = new WeakMap<Socket, IncomingMessage>()
 
 export function responseIsDue(socket: Socket, response: ServerResponse): void {
   due.set(socket, response)
   response.once('close', () => {
     if (due.get(socket) === response) due.delete(socket)
+    if (!response.req.complete) answeredEarly.set(socket, response.req)
   })
 }
 
@@ -22,7 +25,9 @@ export function responseIsDue(socket: Socket, response: ServerResponse): void {
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // Bytes after the connection's last request: they get no answer, and the last answer is still to come.
   if (error.code === 'HPE_CLOSED_CONNECTION') return
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+  // The rest of an answered request: its client would take a second answer for that of its next request.
+  const isAnswered = answeredEarly.get(socket)?.complete === false
+  if (error.code === 'ECONNRESET' || isAnswered || socket.destroyed || !socket.writable) {
     socket.destroy()
     return
   }

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { build } from '../helpers/build.ts'
 import { answer, FakeModel } from '../helpers/fake-model.ts'
-import { GOOD_REQUEST, listening } from '../reliability/raw-client.ts'
+import { GOOD_REQUEST, HASTY, listening } from '../reliability/raw-client.ts'
 
 /** Sends raw bytes and returns all that comes back until the server closes the connection. */
 async function exchange(bytes: string): Promise<string> {
@@ -33,6 +33,11 @@ describe('HTTP that cannot be parsed', () => {
       'POST /classify HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
       400,
     ],
+    [
+      'Transfer-Encoding in HTTP/1.0',
+      'POST /classify HTTP/1.0\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
     ['20 KB of headers', `GET /livez HTTP/1.1\r\nhost: x\r\na: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
   ])('%s is answered, and the connection closed', async (_name, bytes, status) => {
     const answer = await exchange(bytes)
@@ -55,5 +60,39 @@ describe('garbage behind a whole request', () => {
     finish()
     await closed
     expect(statuses()).toEqual([200])
+  })
+})
+
+describe('the rest of a request that was answered before its body had come', () => {
+  const head = 'POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
+  it.each([
+    ['that never comes', 'content-length: 1000\r\n\r\n{', ''],
+    ['that is malformed', 'transfer-encoding: chunked\r\n\r\n', 'zz\r\n'],
+  ])('%s ends the connection without a second answer', async (_name, request, rest) => {
+    const { open } = await listening(HASTY)
+    const connection = await open(head + request)
+    await connection.answers(1)
+    connection.socket.write(rest)
+    await connection.closed
+    expect(connection.statuses()).toEqual([404])
+  })
+})
+
+describe('a request for an upgrade', () => {
+  it('ends the connection with its answer, since what comes behind it is lost', async () => {
+    const { open } = await listening()
+    const connection = await open('GET /livez HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    await connection.closed
+    expect(connection.statuses()).toEqual([200])
+  })
+
+  it('keeps the connection if it has a body', async () => {
+    const { open } = await listening()
+    const upgrade = GOOD_REQUEST.toString('latin1').replace('host: x', 'host: x\r\nconnection: upgrade\r\nupgrade: h2c')
+    const connection = await open(Buffer.from(upgrade, 'latin1'))
+    await connection.answers(1)
+    connection.socket.write(GOOD_REQUEST)
+    await connection.answers(2)
+    expect(connection.statuses()).toEqual([200, 200])
   })
 })

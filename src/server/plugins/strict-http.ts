@@ -10,11 +10,14 @@ const HOST = /^[\w.\-~%!$&'()*+,;=:[\]]*$/
 
 /**
  * Refuses with 400 what Node's parser accepts and another server might read differently, and closes the connection: RFC
- * 9112, 3.2 (one Host) and 6.1 (no unknown transfer coding).
+ * 9112, 3.2 (one Host) and 6.1 (no unknown transfer coding, and none in HTTP/1.0).
  */
 export const strictHttp = fp(async (app: FastifyInstance) => {
   app.addHook('onRequest', (request, reply, done) => {
     const objection = objectionTo(request.raw)
+    // Node drops what comes in the same bytes behind such a request, so nothing may be expected there. Java's client asks
+    // for an upgrade with its first request, which has a body as a rule: that one keeps its connection.
+    if (request.headers.upgrade !== undefined && !hasBody(request.raw)) reply.raw.shouldKeepAlive = false
     if (objection === undefined) return done()
     reply.raw.shouldKeepAlive = false
     done(new ServeError('malformed_body', objection))
@@ -28,8 +31,13 @@ function objectionTo({ httpVersion, headers, rawHeaders }: IncomingMessage): str
     return 'there must be one Host header, and a host in it'
   }
   const coding = headers['transfer-encoding']
+  if (coding !== undefined && httpVersion === '1.0') return 'HTTP/1.0 has no Transfer-Encoding'
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
   return undefined
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** Names stand at even places, values at odd ones. */
