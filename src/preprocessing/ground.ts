@@ -35,8 +35,11 @@ function groundOf(picture: GreyPicture): Ground {
   const [perX, perY] = [(r - l) / width, (b - t) / height]
   // The plane is half way between l and r, and between t and b, in the middle of the picture.
   const plane = { level: (t + b + l + r) / 4 - (perX * (width - 1) + perY * (height - 1)) / 2, perX, perY }
+  const needed = SPOILED * borderShown(picture, plane)
+  // The whole border is too little: the usual case, which saves the sorting.
+  if (needed >= 2 * (width + height)) return plane
   const flat = { level: median(Buffer.concat([top, bottom, left, right])), perX: 0, perY: 0 }
-  return borderShown(picture, flat) > SPOILED * borderShown(picture, plane) ? flat : plane
+  return borderShown(picture, flat) > needed ? flat : plane
 }
 
 /** Pixels of the border that show this ground. */
