@@ -74,12 +74,12 @@ export class DecodeQueue<Result extends object | null> {
     this.#gate.started(pixels)
     try {
       const result = run()
-      if (result instanceof Promise)
-        void result
-          .catch(failed)
-          .then(end)
-          .then(() => this.start())
-      else end(result)
+      if (result instanceof Promise) {
+        void result.catch(failed).then((settled) => {
+          end(settled)
+          this.start()
+        })
+      } else end(result)
     } catch (error) {
       end(failed(error))
     }
