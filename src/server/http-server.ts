@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify'
 import { answerClientError } from './client-error.ts'
 
@@ -47,14 +48,24 @@ export function httpOptions({ connections, maxBodyBytes, requestTimeoutMs }: Htt
 export function boundServer(app: FastifyInstance, { maximum }: ConnectionLimits): void {
   const { server } = app
   server.maxConnections = maximum
-  // What a chunk of bytes still holds after its connection was closed is not worth a look.
-  const handlers = server.listeners('request')
-  server.removeAllListeners('request')
-  server.on('request', (request, response) => {
-    if (!request.socket.destroyed) for (const handle of handlers) handle.call(server, request, response)
-  })
+  server.on('connection', endWithConnection)
   // An expectation that is not understood may be passed over (RFC 9110, 10.1.1); Node would answer 417 with no body.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   // Node would tell the client to go on; `expectContinue` does, once the request is taken.
   server.on('checkContinue', (request, response) => server.emit('request', request, response))
+}
+
+/** What Node's parser takes for "an upgrade: do not parse what follows". */
+const UPGRADE = 2
+
+/**
+ * Ends the parsing of a connection's bytes with the connection. Node goes on through all that it has read, 64 KiB or two
+ * thousand requests, and makes objects of each while every other connection waits; `parser.pause()` does not stop it.
+ * `onIncoming` is not documented: it is what Node's server sets to learn of a request. A test fails should it change.
+ */
+function endWithConnection(socket: Socket & { parser?: { onIncoming(...request: unknown[]): number } }): void {
+  const { parser } = socket
+  if (parser === undefined) return
+  const take = parser.onIncoming
+  parser.onIncoming = (...request) => (socket.destroyed ? UPGRADE : take(...request))
 }

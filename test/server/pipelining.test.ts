@@ -50,6 +50,16 @@ describe('requests sent on one connection without waiting for answers', () => {
     expect(asked()).toBe(1)
   })
 
+  it('are not even parsed once their connection has ended', async () => {
+    const { app, open } = await listening({ models: [gatedModel().model] })
+    let parsed = 0
+    app.server.prependListener('request', () => parsed++)
+    const greedy = await open(many(400))
+    await greedy.closed
+    // One under way, those that may wait, and the one too many.
+    expect(parsed).toBe(130)
+  })
+
   it('end the connection when too many wait on all connections together, and count only while they wait', async () => {
     const { model, asked } = gatedModel()
     const { open } = await listening({ models: [model] })
