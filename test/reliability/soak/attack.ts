@@ -103,7 +103,7 @@ export const ATTACKS: Record<string, () => Attack> = {
   announced: () => ({
     says: '32 connections that announce 16 MiB and send nothing',
     maxGrowth: 100,
-    run: (port) => leaveAfter(6000, 32, () => open(port, head('/classify', 'image/png', 16_000_000))),
+    run: (port) => leaveAfter(6000, 32, () => open(port, head('/classify', 'image/png', 16 * 2 ** 20))),
   }),
   interlaced: () => ({
     says: 'four interlaced PNGs of 16 bits a channel and 50 million pixels',
