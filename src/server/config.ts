@@ -83,7 +83,7 @@ export const OPTIONS = {
     'auto',
     'precision',
     ['auto', ...PRECISIONS],
-    'Numbers that the model computes in. `auto` takes int8 if engine, model and processor allow it, else fp32; a precision named here must work.',
+    'Numbers that the model computes in. `auto` takes int8 if engine and model allow it, else fp32; a precision named here must work.',
   ),
   TENSORFLOW_DIR: text(
     '.tensorflow',

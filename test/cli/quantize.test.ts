@@ -59,7 +59,7 @@ describe('resnet-serve quantize', () => {
 
   it('reports the error of each layer, the cosines, and how many either precision gets right', async () => {
     const { model, samples } = setUp()
-    // What is asked for is reached on any processor, so that no layer goes back to fp32 because of this one.
+    // No layer goes back to fp32.
     const given = ['--calibration', samples, '--evaluate', samples, '--min-cosine', '0', '--threads', '1']
     const report = await run(model, ...given)
     expect(report).toMatch(/^ {2}layer3\.0\.conv1 +\d+\.\d\d %$/m)

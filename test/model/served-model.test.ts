@@ -5,7 +5,7 @@ import { createModelBatcher, ServedModel } from '../../src/model/served-model.ts
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { fakeManifest } from '../helpers/fake-model.ts'
 
-const LOADED = { precision: 'fp32', precisionReason: 'the processor has no VNNI' } as const
+const LOADED = { precision: 'fp32', precisionReason: 'the model has no scales' } as const
 
 /** One engine, which takes 5 ms for a batch and fails on an input below 0. The row of an input is that input, counted on. */
 function setUp() {

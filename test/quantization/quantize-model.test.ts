@@ -4,10 +4,9 @@ import { quantizeModel } from '../../src/quantization/quantize-model.ts'
 import { smallFixture } from '../helpers/parity-fixtures.ts'
 import { MIN_COSINE, optionsFor, quantizeFixture } from './quantize-fixture.ts'
 
-/** With this no layer goes back to fp32, however well or badly this processor multiplies bytes. */
+/** With this no layer goes back to fp32. */
 const ANY = { minCosine: 0 }
 
-// On every processor: where integers saturate, more layers go back to fp32 until the cosine is there.
 describe('quantizeModel', () => {
   it.each(['custom-blocks', 'resnet18-zero-pad'])(
     "keeps PyTorch's embeddings within the cosine that is asked for: %s",

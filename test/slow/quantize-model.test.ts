@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { parityNames } from '../helpers/parity-fixtures.ts'
 import { MIN_COSINE, quantizeFixture } from '../quantization/quantize-fixture.ts'
 
-// On every processor: where integers saturate, more layers go back to fp32 until the cosine is there.
 describe('quantizeModel', () => {
   it.each(parityNames)("keeps PyTorch's embeddings within the cosine that is asked for: %s", async (name) => {
     const { report, toPytorch } = await quantizeFixture(name)

@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
-import { flagsOf, type Processor, thisProcessor } from '../../engines/onnx/processor.ts'
 import { glibcVersion } from '../tensorflow/platform.ts'
+
+const CPUINFO = '/proc/cpuinfo'
 
 export interface Machine {
   node: string
@@ -26,7 +28,7 @@ export function describeMachine(): Machine {
     glibc: glibcVersion(),
     processor: processors[0]?.model.trim() || 'unknown',
     cores: availableParallelism(),
-    flags: relevantFlags(thisProcessor()),
+    flags: relevantFlags(existsSync(CPUINFO) ? readFileSync(CPUINFO, 'utf8') : ''),
     memory_mb: mebibytes(Math.min(totalmem(), process.constrainedMemory() || Infinity)),
     free_memory_mb: mebibytes(freemem()),
   }
@@ -36,9 +38,12 @@ function mebibytes(bytes: number): number {
   return Math.round(bytes / 2 ** 20)
 }
 
-/** Undefined where the system does not tell. */
-export function relevantFlags({ cpuinfo }: Processor): string[] | undefined {
+/**
+ * From the text of /proc/cpuinfo: the first processor's `flags` (x86) or `Features` (arm64). Undefined where there is no
+ * text.
+ */
+export function relevantFlags(cpuinfo: string): string[] | undefined {
   if (cpuinfo === '') return undefined
-  const flags = flagsOf(cpuinfo)
+  const flags = new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/))
   return RELEVANT_FLAGS.filter((flag) => flags.has(flag))
 }

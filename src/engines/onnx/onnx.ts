@@ -4,7 +4,6 @@ import type { ModelExtras } from '../../repository/load-graph.ts'
 import type { Quantization } from '../../repository/quantization.ts'
 import type { Graph } from '../../resnet/graph.ts'
 import type { CompiledGraph, Engine, EngineOptions, Outputs, Threads } from '../engine.ts'
-import { whyNotInt8 } from './processor.ts'
 import { MIN_COSINE, probeInputs, smallestCosine } from './self-check.ts'
 import { dealThreads, openSession, openSessions, release, type Sessions } from './sessions.ts'
 
@@ -38,8 +37,6 @@ async function compile(
     if (precision === 'auto') return inFp32(reason)
     throw new Error(`PRECISION=int8: ${reason}, which \`resnet-serve quantize\` writes`)
   }
-  const unfit = precision === 'auto' ? whyNotInt8() : undefined
-  if (unfit !== undefined) return inFp32(unfit)
   const checks = reference ?? (await askInFp32(graph, quantization, threads))
   const sessions = await openSessions(graph, threads, quantization)
   const answers = await sessions.all.run(checks.input, checks.count)

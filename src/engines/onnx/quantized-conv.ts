@@ -1,7 +1,10 @@
 import type { ConvNode } from '../../resnet/graph.ts'
 
-/** Largest magnitude of a weight: the range is symmetric, without -128. */
-const WEIGHT_LIMIT = 127
+/**
+ * Largest magnitude of a weight. Processors without VNNI add two products of uint8 and int8 in 16 bits: 2 * 255 * 64 is
+ * the most that fits, so nothing saturates and every processor computes the same integers (docs/adr/0012).
+ */
+const WEIGHT_LIMIT = 64
 const INT32_LIMIT = 2 ** 31 - 1
 
 /** Real weight = `weightScale[o] * weight`, real bias = `inputScale * weightScale[o] * bias`. */
@@ -15,7 +18,7 @@ interface QuantizedConv {
 }
 
 /**
- * Quantises weights to int8, symmetric, with one scale per output channel. Quantises the bias to int32 with the scale of
+ * Quantises weights to seven bits, symmetric, with one scale per output channel. Quantises the bias to int32 with the scale of
  * the products, so that it is added before rounding. `inputScale` is the scale of the uint8 input.
  */
 export function quantizeConv(node: ConvNode, inputScale: number): QuantizedConv {

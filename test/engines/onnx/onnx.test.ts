@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { rowCosines } from '../../../src/engines/cosine.ts'
 import type { CompiledGraph, EngineOptions } from '../../../src/engines/engine.ts'
 import { openOnnx } from '../../../src/engines/onnx/onnx.ts'
@@ -12,22 +12,10 @@ import type { Quantization } from '../../../src/repository/quantization.ts'
 import type { Graph } from '../../../src/resnet/graph.ts'
 import { FIXTURE_BATCH, type ParityFixture, relativeDifference, smallFixture } from '../../helpers/parity-fixtures.ts'
 
-/** Why this processor is not made for int8, or that it is: as the test wants it. */
-const processor = vi.hoisted(() => ({ whyNotInt8: undefined as string | undefined }))
-vi.mock('../../../src/engines/onnx/processor.ts', async (original) => ({
-  ...(await original<object>()),
-  whyNotInt8: () => processor.whyNotInt8,
-}))
-
-const { whyNotInt8 } = await vi.importActual<typeof import('../../../src/engines/onnx/processor.ts')>(
-  '../../../src/engines/onnx/processor.ts',
-)
-const unfit = whyNotInt8()
-
 let fixture: ParityFixture
 let graph: Graph
 let quantization: Quantization
-/** What int8 answers on this processor, which is another thing where integers saturate. */
+/** What int8 answers. */
 let inInt8: NonNullable<ModelExtras['reference']>
 
 beforeAll(async () => {
@@ -43,10 +31,6 @@ beforeAll(async () => {
   await quantized.release()
   const embedding = answers[graph.outputs.embedding] as Float32Array
   inInt8 = { count: FIXTURE_BATCH, input: fixture.input, ...fixture.expected, embedding }
-})
-
-afterEach(() => {
-  processor.whyNotInt8 = undefined
 })
 
 async function compile(precision: EngineOptions['precision'], extras: ModelExtras): Promise<CompiledGraph> {
@@ -74,8 +58,7 @@ describe('PRECISION=fp32', () => {
 })
 
 describe('PRECISION=int8', () => {
-  it('computes in int8 where that answers as the reference says, whatever the processor is made for', async () => {
-    processor.whyNotInt8 = 'the processor has no VNNI'
+  it('computes in int8 where that answers as the reference says', async () => {
     const compiled = await compile('int8', { quantization, reference: inInt8 })
     expect(compiled.precision).toBe('int8')
     expect(await embeddingOf(compiled)).toEqual(inInt8.embedding)
@@ -83,9 +66,7 @@ describe('PRECISION=int8', () => {
   })
 
   it('checks itself against fp32 where the model brings no reference', async () => {
-    // With nothing but additions in int8, which saturate nowhere, it is near to fp32 on every processor.
-    const fp32 = graph.nodes.filter(({ op }) => op === 'conv').map(({ name }) => name)
-    const compiled = await compile('int8', { quantization: { ...quantization, fp32 } })
+    const compiled = await compile('int8', { quantization })
     expect(compiled.precision).toBe('int8')
     expect(await embeddingOf(compiled)).not.toEqual(await embeddingOf(await compile('fp32', {})))
   })
@@ -130,13 +111,8 @@ describe('PRECISION=fp16', () => {
 })
 
 describe('PRECISION=auto', () => {
-  it('takes int8 where the processor is made for it, and else says why not', async () => {
+  it('takes int8 where the model has scales', async () => {
     expect(await compile('auto', { quantization, reference: inInt8 })).toMatchObject({ precision: 'int8' })
-    processor.whyNotInt8 = 'the processor has no VNNI'
-    expect(await compile('auto', { quantization, reference: inInt8 })).toMatchObject({
-      precision: 'fp32',
-      precisionReason: 'the processor has no VNNI',
-    })
   })
 
   it('computes in fp32 where the model has no scales, and says so', async () => {
@@ -158,8 +134,7 @@ describe('PRECISION=auto', () => {
   })
 })
 
-// The scales that it ships with, where integers do not saturate: what they answer then is the same everywhere.
-describe.skipIf(unfit)('the default model', () => {
+describe('the default model', () => {
   const directory = fileURLToPath(new URL('../../../models/digits/1', import.meta.url))
   const entry = { directory, manifest: parseManifest(readFileSync(`${directory}/model.json`, 'utf8')) }
 

@@ -21,19 +21,21 @@ function conv(weight: number[], bias: number[]): ConvNode {
 }
 
 describe('quantizeConv', () => {
-  it('gives each output channel its own scale, so that its largest weight is 127', () => {
-    const { weight, weightScale } = quantizeConv(conv([1.27, -0.5, 0.0254, 0.0127], [0, 0]), 1)
-    expect([...weight]).toEqual([127, -50, 127, 64])
+  it('gives each output channel its own scale, so that its largest weight is 64', () => {
+    const { weight, weightScale } = quantizeConv(conv([0.64, -0.5, 0.0128, 0.0064], [0, 0]), 1)
+    expect([...weight]).toEqual([64, -50, 64, 32])
     expect(weightScale[0]).toBeCloseTo(0.01)
     expect(weightScale[1]).toBeCloseTo(0.0002)
   })
 
-  it('is symmetric: -128 is never used', () => {
-    expect([...quantizeConv(conv([-3, 3], [0]), 1).weight]).toEqual([-127, 127])
+  it('leaves room for the sum of two products with uint8 in 16 bits, which is all that AVX2 has', () => {
+    const [least, largest] = quantizeConv(conv([-3, 3], [0]), 1).weight as unknown as [number, number]
+    expect(2 * 255 * largest).toBeLessThan(2 ** 15)
+    expect(2 * 255 * least).toBeGreaterThanOrEqual(-(2 ** 15))
   })
 
   it('puts the bias on the scale of the sums', () => {
-    const { bias, weightScale } = quantizeConv(conv([1.27], [-0.6]), 0.05)
+    const { bias, weightScale } = quantizeConv(conv([0.64], [-0.6]), 0.05)
     expect((bias[0] as number) * 0.05 * (weightScale[0] as number)).toBeCloseTo(-0.6, 3)
   })
 
