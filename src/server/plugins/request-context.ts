@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import type { Readiness } from '../../routes/services.ts'
-import { responseIsDue } from '../client-error.ts'
+import { noteResponse } from '../client-error.ts'
 import type { Metrics } from '../metrics.ts'
 import { PROBLEMS } from '../problem.ts'
 
@@ -20,7 +20,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
   app.decorateRequest('errorCode', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     request.arrivedAt = clock.now()
-    responseIsDue(request.raw.socket, reply.raw)
+    noteResponse(request.raw.socket, reply.raw)
     reply.header('x-request-id', request.id)
     // Not Fastify's `onResponse`, which does not come for a client that leaves before its answer.
     reply.raw.once('close', () => observe(request, reply))
