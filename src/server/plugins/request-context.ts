@@ -26,12 +26,14 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     reply.raw.once('close', () => observe(request, reply))
     done()
   })
-  app.addHook('onSend', (request, reply, payload, done) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     // Makes clients connect to another replica instead of meeting a closed socket.
     if (readiness() === 'draining') reply.header('connection', 'close')
     // Fastify closes after a body that it could not parse. That resets the connection while the client still sends, and
     // the answer is lost; Node reads the rest and drops it, so the connection can stay.
-    else if (reply.getHeader('connection') === 'close' && wantsToStay(request)) reply.header('connection', 'keep-alive')
+    else if (reply.getHeader('connection') === 'close' && reply.raw.shouldKeepAlive) {
+      reply.header('connection', 'keep-alive')
+    }
     done(null, payload)
   })
 
@@ -46,10 +48,6 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     request.log.info({ method, route, status, duration_ms: Number(durationMs.toFixed(2)), code }, 'request')
   }
 })
-
-function wantsToStay({ headers, raw }: FastifyRequest): boolean {
-  return raw.httpVersion === '1.1' && !/\bclose\b/i.test(headers.connection ?? '')
-}
 
 /** The client's X-Request-Id if it is printable and short, since it is echoed and logged; else a new one. */
 export function requestId(request: Pick<IncomingMessage, 'headers'>): string {
