@@ -2,7 +2,7 @@ import { ServeError, toServeError } from '../errors.ts'
 import type { Clock } from './clock.ts'
 import { EngineSchedule, type Place } from './engine-schedule.ts'
 import { FairQueue, type Item } from './fair-queue.ts'
-import { type Answer, Job, type SubmitOptions } from './job.ts'
+import { type Answer, Job, type SubmitOptions, throwIfCanceled } from './job.ts'
 
 /**
  * Why a batch was sent: it was full, its oldest item had waited long enough (`timeout`), the engine was free (`idle`),
@@ -105,7 +105,7 @@ export class Batcher<Key, Input, Output extends object> {
    * or the `refusal` when nothing was accepted.
    */
   async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
-    if (options.signal?.aborted) throw new ServeError('canceled', 'the client went away')
+    throwIfCanceled(options)
     const refusal = this.refusal(inputs.length, options.deadline)
     if (refusal) throw refusal
     const job: Job<Key, Input, Answer<Output>> = new Job({

@@ -28,6 +28,15 @@ export interface SubmitOptions {
   signal?: CancelSignal | undefined
 }
 
+/** Throws `canceled` when the client has left already. */
+export function throwIfCanceled({ signal }: SubmitOptions): void {
+  if (signal?.aborted) throw canceled()
+}
+
+function canceled(): ServeError {
+  return new ServeError('canceled', 'the client went away')
+}
+
 export interface JobOptions<Key, Input> extends SubmitOptions {
   key: Key
   inputs: readonly Input[]
@@ -89,7 +98,7 @@ export class Job<Key, Input, Result> {
     if (this.deadline <= now) this.#giveUp(new ServeError('deadline_exceeded', 'the deadline passed'))
   }
 
-  readonly #onAbort = (): void => this.#giveUp(new ServeError('canceled', 'the client went away'))
+  readonly #onAbort = (): void => this.#giveUp(canceled())
 
   #giveUp(error: ServeError): void {
     if (this.#missing === 0) return
