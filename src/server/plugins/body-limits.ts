@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
-import { BodyBudget, type BodyMeter } from '../../routes/inputs/body-budget.ts'
 import type { Limits } from '../../routes/services.ts'
+import { BodyBudget, type BodyMeter } from '../body-budget.ts'
 import { hasBody } from '../request-headers.ts'
 
 /** How often (ms) bodies under way are looked through for those that come too slowly. */

@@ -1,4 +1,4 @@
-import { ServeError } from '../../errors.ts'
+import { ServeError } from '../errors.ts'
 
 /** Share of the budget that the bodies from one address may hold. */
 const SHARE_PER_ADDRESS = 0.5
