@@ -2,7 +2,7 @@ import { ServeError } from '../errors.ts'
 import type { Clock } from './clock.ts'
 
 /** What an item's batch cost. */
-export interface BatchCost {
+interface BatchCost {
   /** Milliseconds from `submit` to the start of the batch. */
   queueMs: number
   /** Milliseconds the batch took. */
