@@ -23,7 +23,7 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { l
   let sweptAt = 0
 
   app.addHook('onRequest', (request, reply, done) => {
-    const { 'content-encoding': encoding } = request.headers
+    const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       throw new ServeError('unsupported_content_encoding', 'send the body without Content-Encoding')
     }
