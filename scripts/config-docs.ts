@@ -1,13 +1,13 @@
-/** Prints docs/configuration.md from the schema that the server reads: `npm run docs:config`. */
+/** Prints docs/configuration.md from the table of the server's options: `npm run docs:config`. */
 import { pathToFileURL } from 'node:url'
-import { OPTIONS } from '../src/server/config.ts'
+import { OPTIONS } from '../src/server/options.ts'
 
 const HEADER = `# Configuration
 
 Every option is an environment variable, or a line in a file \`.env\` in the working directory (the environment wins).
 An empty value is the default, but for \`CUDA_VISIBLE_DEVICES\`. An invalid value stops the start; the message names the option.
 
-<!-- Generated from src/server/config.ts by \`npm run docs:config\`; a test keeps the two equal. -->
+<!-- Generated from src/server/options.ts by \`npm run docs:config\`; a test keeps the two equal. -->
 
 | option | default | unit | effect |
 | --- | --- | --- | --- |

@@ -2,7 +2,7 @@ import { ServeError, toServeError } from '../errors.ts'
 import type { Clock } from './clock.ts'
 import { EngineSchedule, type Place } from './engine-schedule.ts'
 import { FairQueue, type Item } from './fair-queue.ts'
-import { type Answer, Job, type SubmitOptions } from './job.ts'
+import { type Answer, Job, type SubmitOptions, throwIfCanceled } from './job.ts'
 
 /**
  * Why a batch was sent: it was full, its oldest item had waited long enough (`timeout`), the engine was free (`idle`),
@@ -55,7 +55,7 @@ export interface BatcherOptions {
 export class Batcher<Key, Input, Output extends object> {
   readonly #engine: BatchEngine<Key, Input, Output>
   readonly #options: BatcherOptions
-  readonly #queue = new FairQueue<Job<Key, Input, Answer<Output>>>()
+  readonly #queue = new FairQueue<BatchJob<Key, Input, Output>>()
   readonly #schedule: EngineSchedule
   /** Batches to be computed again. */
   readonly #retries: Pick<Batch<Key, Input, Output>, 'items' | 'losses'>[] = []
@@ -105,10 +105,10 @@ export class Batcher<Key, Input, Output extends object> {
    * or the `refusal` when nothing was accepted.
    */
   async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
-    if (options.signal?.aborted) throw new ServeError('canceled', 'the client went away')
+    throwIfCanceled(options)
     const refusal = this.refusal(inputs.length, options.deadline)
     if (refusal) throw refusal
-    const job: Job<Key, Input, Answer<Output>> = new Job({
+    const job: BatchJob<Key, Input, Output> = new Job({
       ...options,
       key,
       inputs,
@@ -187,12 +187,12 @@ export class Batcher<Key, Input, Output extends object> {
    * drops. The rest stays in the queue and expires there, unless the engine is idle: it then takes them, which measures its
    * speed again. Nothing goes ahead before a speed is measured, since it can no longer be dropped.
    */
-  #take(key: Key | undefined, place: Place): Item<Job<Key, Input, Answer<Output>>>[] {
+  #take(key: Key | undefined, place: Place): BatchItem<Key, Input, Output>[] {
     const { maxBatchSize, clock } = this.#options
     const end = this.#schedule.earliestEnd(Math.min(this.#queue.size, maxBatchSize), place)
     if (end === undefined) return place === 'ahead' ? [] : this.#queue.take(maxBatchSize, { key })
     const now = clock.now()
-    const fits = ({ deadline }: Job<Key, Input, Answer<Output>>) => deadline > end || deadline <= now
+    const fits = ({ deadline }: BatchJob<Key, Input, Output>) => deadline > end || deadline <= now
     const timely = this.#queue.take(maxBatchSize, { key, fits })
     if (timely.length > 0) return timely
     if (this.#schedule.isIdle) return this.#queue.take(maxBatchSize, { key })
@@ -230,7 +230,7 @@ export class Batcher<Key, Input, Output extends object> {
     }
   }
 
-  async #compute(key: Key, items: Item<Job<Key, Input, Answer<Output>>>[]): Promise<Output[] | ServeError> {
+  async #compute(key: Key, items: BatchItem<Key, Input, Output>[]): Promise<Output[] | ServeError> {
     try {
       const inputs = items.map(({ job, index }) => job.inputs[index] as Input)
       const outputs = await this.#engine.run(key, inputs)
@@ -245,7 +245,7 @@ export class Batcher<Key, Input, Output extends object> {
    * Queues a failed batch before everything that waits: whole if its engine ended, else in halves. False when it has lost
    * too many engines or is a single item; the error is then the answer.
    */
-  #retry(items: Item<Job<Key, Input, Answer<Output>>>[], losses: number, { code }: ServeError): boolean {
+  #retry(items: BatchItem<Key, Input, Output>[], losses: number, { code }: ServeError): boolean {
     if (code === 'engine_unavailable') {
       if (losses >= this.#engine.count) return false
       this.#retries.push({ items, losses: losses + 1 })
@@ -258,7 +258,7 @@ export class Batcher<Key, Input, Output extends object> {
   }
 
   /** Drops items that nobody waits for. Fails those whose deadline has passed, even if their timer is late. */
-  #stillWanted(items: Item<Job<Key, Input, Answer<Output>>>[]): Item<Job<Key, Input, Answer<Output>>>[] {
+  #stillWanted(items: BatchItem<Key, Input, Output>[]): BatchItem<Key, Input, Output>[] {
     const now = this.#options.clock.now()
     return items.filter(({ job, index }) => {
       job.expireAt(now)
@@ -267,8 +267,11 @@ export class Batcher<Key, Input, Output extends object> {
   }
 }
 
-interface Batch<Key, Input, Output extends object> {
-  items: Item<Job<Key, Input, Answer<Output>>>[]
+type BatchJob<Key, Input, Output> = Job<Key, Input, Answer<Output>>
+type BatchItem<Key, Input, Output> = Item<BatchJob<Key, Input, Output>>
+
+interface Batch<Key, Input, Output> {
+  items: BatchItem<Key, Input, Output>[]
   place: Place
   reason: DispatchReason
   /** Engines that ended while they had it. */

@@ -2,7 +2,7 @@ import { ServeError } from '../errors.ts'
 import type { Clock } from './clock.ts'
 
 /** What an item's batch cost. */
-export interface BatchCost {
+interface BatchCost {
   /** Milliseconds from `submit` to the start of the batch. */
   queueMs: number
   /** Milliseconds the batch took. */
@@ -26,6 +26,15 @@ export interface SubmitOptions {
   deadline?: number | undefined
   /** When it is aborted, items without an answer fail with `canceled`. */
   signal?: CancelSignal | undefined
+}
+
+/** Throws `canceled` when the client has left already. */
+export function throwIfCanceled({ signal }: SubmitOptions): void {
+  if (signal?.aborted) throw canceled()
+}
+
+function canceled(): ServeError {
+  return new ServeError('canceled', 'the client went away')
 }
 
 export interface JobOptions<Key, Input> extends SubmitOptions {
@@ -89,7 +98,7 @@ export class Job<Key, Input, Result> {
     if (this.deadline <= now) this.#giveUp(new ServeError('deadline_exceeded', 'the deadline passed'))
   }
 
-  readonly #onAbort = (): void => this.#giveUp(new ServeError('canceled', 'the client went away'))
+  readonly #onAbort = (): void => this.#giveUp(canceled())
 
   #giveUp(error: ServeError): void {
     if (this.#missing === 0) return

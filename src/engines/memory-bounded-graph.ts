@@ -1,3 +1,4 @@
+import { concatenate } from './concatenate.ts'
 import { deviceErrorOf } from './device-errors.ts'
 import type { Batch, CompiledGraph, Outputs } from './engine.ts'
 
@@ -28,17 +29,10 @@ export function boundByMemory(graph: CompiledGraph, onShrink: (batchSize: number
     const first = structuredClone(await run({ input: input.subarray(0, middle * row), batchSize: middle, threads }))
     const second = await run({ input: input.subarray(middle * row), batchSize: batchSize - middle, threads })
     return {
-      logits: concatenate(first.logits, second.logits),
-      embedding: concatenate(first.embedding, second.embedding),
+      logits: concatenate([first.logits, second.logits]),
+      embedding: concatenate([first.embedding, second.embedding]),
     }
   }
 
   return { ...graph, run }
-}
-
-function concatenate(a: Float32Array, b: Float32Array): Float32Array {
-  const both = new Float32Array(a.length + b.length)
-  both.set(a)
-  both.set(b, a.length)
-  return both
 }

@@ -1,4 +1,5 @@
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts'
+import { concatenate } from '../engines/concatenate.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
@@ -67,12 +68,4 @@ export class ServedModel implements Model {
 function finite(prediction: Prediction): Prediction | ServeError {
   const allFinite = [prediction.logits, prediction.embedding].every((values) => values.every(Number.isFinite))
   return allFinite ? prediction : new ServeError('invalid_tensor', 'the model’s answer to this input is not finite')
-}
-
-/** The arrays, all of one length, end to end. */
-function concatenate(rows: Float32Array[]): Float32Array {
-  const length = rows[0]?.length ?? 0
-  const all = new Float32Array(length * rows.length)
-  for (const [i, row] of rows.entries()) all.set(row, i * length)
-  return all
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../batching/clock.ts'
 import { FairQueue } from '../batching/fair-queue.ts'
-import { Job, type SubmitOptions } from '../batching/job.ts'
-import { ServeError, toServeError } from '../errors.ts'
+import { Job, type SubmitOptions, throwIfCanceled } from '../batching/job.ts'
+import { type ServeError, toServeError } from '../errors.ts'
 
 /** A picture to be decoded. */
 export interface Decoding<Result> {
@@ -39,7 +39,7 @@ export class DecodeQueue<Result extends object | null> {
 
   /** One result per picture, in order; a failure is the picture's own. Rejects with `canceled` when the client has left. */
   async submit(decodings: Decoding<Result>[], options: SubmitOptions): Promise<(Result | ServeError)[]> {
-    if (options.signal?.aborted) throw new ServeError('canceled', 'the client went away')
+    throwIfCanceled(options)
     const job: Job<undefined, Decoding<Result>, Result> = new Job({
       ...options,
       key: undefined,

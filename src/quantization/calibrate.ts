@@ -1,5 +1,5 @@
 import type { Quantization } from '../repository/quantization.ts'
-import type { Graph, GraphNode } from '../resnet/graph.ts'
+import { countValues, type Graph, type GraphNode } from '../resnet/graph.ts'
 import { Histogram } from './histogram.ts'
 import { leastErrorRange } from './ranges.ts'
 import { toActivation } from './uint8.ts'
@@ -22,9 +22,7 @@ export function observedValues({ nodes }: Graph): string[] {
 
 /** Bytes of the observed values of one input. */
 export function observedBytes({ nodes }: Graph): number {
-  return nodes
-    .filter(isQuantizable)
-    .reduce((sum, { shape }) => sum + 4 * shape.reduce((product, size) => product * size, 1), 0)
+  return nodes.filter(isQuantizable).reduce((sum, { shape }) => sum + 4 * countValues(shape), 0)
 }
 
 /** Adds one batch of the fp32 graph's values. Throws a plain Error on a number that is not finite. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
+import { concatenate } from '../engines/concatenate.ts'
 import type { InputSpec } from '../repository/manifest.ts'
 import { SampleReader } from './sample-reader.ts'
 
@@ -26,12 +27,10 @@ interface SampleBatch {
 export class SampleSet {
   readonly #samples: Sample[]
   readonly #reader: SampleReader
-  readonly #pixels: number
 
-  private constructor(samples: Sample[], reader: SampleReader, pixels: number) {
+  private constructor(samples: Sample[], reader: SampleReader) {
     this.#samples = samples
     this.#reader = reader
-    this.#pixels = pixels
   }
 
   /** Throws a plain Error that names the unreadable file or the empty folder. */
@@ -44,7 +43,7 @@ export class SampleSet {
       return Array.from({ length: reader.count(path) }, (_, index) => ({ path, index, label }))
     })
     if (samples.length === 0) throw new Error(`${directory} holds no images and no tensors (.f32, .safetensors)`)
-    return new SampleSet(samples, reader, spec.height * spec.width)
+    return new SampleSet(samples, reader)
   }
 
   get size(): number {
@@ -73,14 +72,12 @@ export class SampleSet {
     for (let from = 0; from < this.size; from += batchSize) {
       const samples = this.#samples.slice(from, from + batchSize)
       const rows = await Promise.all(samples.map(({ path, index }) => this.#reader.read(path, index)))
-      const input = new Float32Array(samples.length * this.#pixels)
-      for (const [i, row] of rows.entries()) input.set(row, i * this.#pixels)
-      yield { input, labels: samples.map(({ label }) => label), size: samples.length }
+      yield { input: concatenate(rows), labels: samples.map(({ label }) => label), size: samples.length }
     }
   }
 
   #of(samples: Sample[]): SampleSet {
-    return new SampleSet(samples, this.#reader, this.#pixels)
+    return new SampleSet(samples, this.#reader)
   }
 }
 

@@ -1,3 +1,4 @@
+import { countValues } from '../resnet/graph.ts'
 import { isCounter, StateDict, type Tensor } from '../resnet/state-dict.ts'
 import { float16ToFloat32 } from './float16.ts'
 
@@ -71,9 +72,8 @@ function assertEndToEnd(entries: [string, Entry][], dataBytes: number): void {
 function assertSize(name: string, { dtype, shape, data_offsets: [from, to] }: Entry, dataBytes: number): void {
   const width = WIDTHS.get(dtype)
   if (width === undefined) throw new Error(`safetensors: ${name} is ${dtype}; F32 and F16 are supported`)
-  // A product beyond all numbers is Infinity or, times zero, NaN: neither is a number of bytes.
-  const count = shape.reduce((product, size) => product * size, 1)
-  if (to > dataBytes || to - from !== count * width) {
+  // A count beyond all numbers is Infinity or, times zero, NaN: neither is a number of bytes.
+  if (to > dataBytes || to - from !== countValues(shape) * width) {
     throw new Error(`safetensors: the bytes of ${name} do not match its shape`)
   }
 }

@@ -71,6 +71,11 @@ export interface DenseNode extends NodeBase {
   outFeatures: number
 }
 
+/** Values of one tensor of this shape. */
+export function countValues(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
 /** Number of weights and biases. */
 export function countParameters(graph: Graph): number {
   let count = 0

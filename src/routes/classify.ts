@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { infer } from './infer.ts'
 import { inferenceSchema } from './inference-schema.ts'
 import { parseQuery } from './query.ts'
-import { results, topClasses, vectors } from './results.ts'
+import { partsOf, results, topClasses } from './results.ts'
 import { setServerTiming } from './server-timing.ts'
 import type { Services } from './services.ts'
 
@@ -17,7 +17,7 @@ export function classify(services: Services): FastifyPluginAsyncTypebox {
       const body = {
         model: { name, version },
         results: results(predictions, (prediction) => {
-          const parts = vectors(prediction, model, query)
+          const parts = partsOf(prediction, model, query)
           const [likeliest] = parts.top ?? topClasses(prediction.logits, labels, 1)
           return { ...likeliest, ...parts }
         }),

@@ -7,10 +7,9 @@ import type { CancelSignal } from '../batching/job.ts'
  */
 export function clientSignal({ raw }: FastifyReply): CancelSignal {
   const listeners = new Map<() => void, () => void>()
-  const gone = (): boolean => raw.destroyed && !raw.writableFinished
   return {
     get aborted() {
-      return gone()
+      return raw.destroyed && !raw.writableFinished
     },
     addEventListener(_type, listener) {
       const onClose = (): void => {

@@ -3,7 +3,7 @@ import { ServeError } from '../errors.ts'
 import { infer } from './infer.ts'
 import { inferenceSchema } from './inference-schema.ts'
 import { parseQuery } from './query.ts'
-import { bytesOf, embeddingOf, results, vectors } from './results.ts'
+import { bytesOf, embeddingOf, partsOf, results } from './results.ts'
 import { setServerTiming } from './server-timing.ts'
 import type { Services } from './services.ts'
 
@@ -26,7 +26,7 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
         : {
             model: { name, version },
             dimensions: architecture.embeddingSize,
-            results: results(predictions, (prediction) => vectors(prediction, model, query)),
+            results: results(predictions, (prediction) => partsOf(prediction, model, query)),
           }
       setServerTiming(request, reply, services, inference)
       if (binary) reply.type(BINARY)

@@ -14,15 +14,15 @@ interface ItemError {
 }
 
 /** The parts of one input's result that both routes share, as selected by `include`. */
-export interface Vectors {
+export interface Parts {
   top?: ScoredClass[]
   /** The serializer prints float32 (`server/serialize-json.ts`). */
   logits?: Float32Array
   embedding?: Float32Array | string
 }
 
-export function vectors(prediction: Prediction, model: Model, query: Query): Vectors {
-  const parts: Vectors = {}
+export function partsOf(prediction: Prediction, model: Model, query: Query): Parts {
+  const parts: Parts = {}
   if (query.include.has('top')) parts.top = topClasses(prediction.logits, model.manifest.labels, query.topK)
   if (query.include.has('logits')) parts.logits = prediction.logits
   if (query.include.has('embedding')) {

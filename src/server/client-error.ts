@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.ts'
 
@@ -8,16 +8,13 @@ const STATUS: Record<string, [line: string, code: ErrorCode]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout'],
 }
 
-/** The last response that is due on each connection. */
-const due = new WeakMap<Socket, ServerResponse>()
-/** The last request of each connection that was answered before its body had come. */
-const answeredEarly = new WeakMap<Socket, IncomingMessage>()
+/** The last response of each connection, until it is given and its request has come. */
+const lastOf = new WeakMap<Socket, ServerResponse>()
 
-export function responseIsDue(socket: Socket, response: ServerResponse): void {
-  due.set(socket, response)
+export function noteResponse(socket: Socket, response: ServerResponse): void {
+  lastOf.set(socket, response)
   response.once('close', () => {
-    if (due.get(socket) === response) due.delete(socket)
-    if (!response.req.complete) answeredEarly.set(socket, response.req)
+    if (response.req.complete && lastOf.get(socket) === response) lastOf.delete(socket)
   })
 }
 
@@ -25,18 +22,18 @@ export function responseIsDue(socket: Socket, response: ServerResponse): void {
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // Bytes after the connection's last request: they get no answer, and the last answer is still to come.
   if (error.code === 'HPE_CLOSED_CONNECTION') return
+  const last = lastOf.get(socket)
   // The rest of an answered request: its client would take a second answer for that of its next request.
-  const isAnswered = answeredEarly.get(socket)?.complete === false
-  if (error.code === 'ECONNRESET' || isAnswered || socket.destroyed || !socket.writable) {
+  const isRest = last?.destroyed && !last.req.complete
+  if (error.code === 'ECONNRESET' || isRest || socket.destroyed || !socket.writable) {
     socket.destroy()
     return
   }
   // Garbage after a whole request: that is answered first, and alone. Its client is not to take our 400 for the answer.
-  const response = due.get(socket)
-  const isWhole = response !== undefined && (response.req.complete || response.writableEnded)
-  if (isWhole && error.code !== 'HPE_INVALID_EOF_STATE') {
-    if (!response.headersSent) response.shouldKeepAlive = false
-    response.once('finish', () => socket.destroySoon())
+  const isDue = last?.destroyed === false && (last.req.complete || last.writableEnded)
+  if (isDue && error.code !== 'HPE_INVALID_EOF_STATE') {
+    if (!last.headersSent) last.shouldKeepAlive = false
+    last.once('finish', () => socket.destroySoon())
     return
   }
   const [line, code] = STATUS[error.code ?? ''] ?? ['400 Bad Request', 'malformed_body']

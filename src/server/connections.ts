@@ -48,13 +48,14 @@ export class Connections {
         connection.seenAt = now
         continue
       }
-      const turn = turnOf(connection)
-      if (turn === 'nobody' || (turn === 'client' && now - connection.seenAt >= PATIENCE_MS)) socket.destroy()
+      const awaited = whoIsAwaited(connection)
+      if (awaited === 'nobody' || (awaited === 'client' && now - connection.seenAt >= PATIENCE_MS)) socket.destroy()
     }
   }
 }
 
-function turnOf({ exchanges }: Connection): 'nobody' | 'client' | 'server' {
+/** `client`: each exchange lacks the rest of a request, or an answer that is written but not read. */
+function whoIsAwaited({ exchanges }: Connection): 'nobody' | 'client' | 'server' {
   if (exchanges.size === 0) return 'nobody'
   const waiting = [...exchanges].every(({ request, response }) => !request.complete || response.writableEnded)
   return waiting ? 'client' : 'server'

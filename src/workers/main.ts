@@ -11,7 +11,7 @@ import { boundByMemory } from '../engines/memory-bounded-graph.ts'
 import { openEngine } from '../engines/open.ts'
 import { padToSizes } from '../engines/padded-graph.ts'
 import { loadExtras, loadGraph } from '../repository/load-graph.ts'
-import { countParameters } from '../resnet/graph.ts'
+import { countParameters, countValues } from '../resnet/graph.ts'
 import type { LoadedInfo, Method, OpenedInfo, Params, Reply, Request, Result } from './protocol.ts'
 
 const PULSE_INTERVAL_MS = 1000
@@ -39,7 +39,7 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   )
   const padded = engine.fixedBatchSizes ? padToSizes(bounded, allowedBatchSizes) : bounded
   // The first run of a shape allocates memory, and on CUDA chooses algorithms. No request should wait for that.
-  const itemLength = graph.input.shape.reduce((product, size) => product * size, 1)
+  const itemLength = countValues(graph.input.shape)
   for (const batchSize of engine.fixedBatchSizes ? allowedBatchSizes : [1]) {
     for (const threads of engine.takesAllThreads ? (['share', 'all'] as const) : (['all'] as const)) {
       await padded.run({ input: new Float32Array(itemLength * batchSize), batchSize, threads })

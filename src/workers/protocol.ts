@@ -5,7 +5,7 @@ import type { RepositoryEntry } from '../repository/repository.ts'
  * The calls from the server to an engine process. Messages are structured clones over `fork`'s channel (`serialization:
  * 'advanced'`), so typed arrays are sent as bytes.
  */
-export interface Methods {
+interface Methods {
   /** The first call; once. */
   open(params: { choice: EngineName | 'auto'; options: EngineOptions }): OpenedInfo
   load(params: { key: string; entry: RepositoryEntry; allowedBatchSizes: number[] }): LoadedInfo

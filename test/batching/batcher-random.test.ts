@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type BatchEngine, Batcher } from '../../src/batching/batcher.ts'
 import type { SubmitOptions } from '../../src/batching/job.ts'
+import { randomNumbers } from '../../src/engines/random.ts'
 import { ServeError } from '../../src/errors.ts'
-import { randomNumbers } from '../helpers/random.ts'
 import { type FakeOutput, StallingClock } from './fake-engine.ts'
 
 const ITEMS = 1000

@@ -9,14 +9,14 @@ export interface FakeOutput {
   output: string
 }
 
-export interface FakeBatch {
+interface FakeBatch {
   key: string
   inputs: string[]
   resolve: (outputs: FakeOutput[]) => void
   reject: (error: unknown) => void
 }
 
-export interface FakeEngineOptions {
+interface FakeEngineOptions {
   /** Batches that it computes side by side. */
   capacity?: () => number
   /** Items that must wait for a batch to go ahead; without it none does. */
@@ -26,7 +26,7 @@ export interface FakeEngineOptions {
 }
 
 /** An engine whose batches end when the test says so. */
-export class FakeEngine implements BatchEngine<string, string, FakeOutput> {
+class FakeEngine implements BatchEngine<string, string, FakeOutput> {
   readonly count: number
   /** Every batch it was given, in order. */
   readonly batches: FakeBatch[] = []
@@ -110,7 +110,7 @@ export class StallingClock extends FakeClock {
   }
 }
 
-export interface ObservedBatch {
+interface ObservedBatch {
   size: number
   reason: DispatchReason
 }

@@ -1,7 +1,7 @@
 import type { HttpResult, Results } from '../../bench/results.ts'
 import { series } from '../../bench/statistics.ts'
 
-export const MIB = 2 ** 20
+const MIB = 2 ** 20
 
 export function httpResult(changes: Partial<HttpResult> = {}): HttpResult {
   return {

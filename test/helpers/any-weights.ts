@@ -1,3 +1,4 @@
+import { countValues } from '../../src/resnet/graph.ts'
 import { StateDict } from '../../src/resnet/state-dict.ts'
 
 /** Has every tensor asked for: small distinct values, or those given by name. Remembers what was asked. */
@@ -12,7 +13,7 @@ export class AnyWeights extends StateDict {
 
   override take(name: string, shape: number[]): Float32Array {
     this.taken.set(name, shape)
-    const length = shape.reduce((product, size) => product * size, 1)
+    const length = countValues(shape)
     return Float32Array.from(this.#given[name] ?? Array.from({ length }, (_, i) => ((i % 7) + 1) / 10))
   }
 }

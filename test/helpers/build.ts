@@ -4,13 +4,14 @@ import { systemClock } from '../../src/batching/clock.ts'
 import { ServeError } from '../../src/errors.ts'
 import { ModelCatalog } from '../../src/model/catalog.ts'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
-import type { Services } from '../../src/routes/services.ts'
+import type { Limits, Services } from '../../src/routes/services.ts'
 import { type AppOptions, buildApp } from '../../src/server/app.ts'
 import { Metrics } from '../../src/server/metrics.ts'
 import { FakeModel } from './fake-model.ts'
 
 export interface BuildOptions {
-  services?: Partial<Services>
+  services?: Partial<Omit<Services, 'limits'>>
+  limits?: Partial<Limits>
   models?: FakeModel[]
   apiKeys?: string[]
   app?: Partial<AppOptions>
@@ -37,6 +38,7 @@ export async function build(options: BuildOptions = {}) {
       maxInputs: 8,
       maxJsonValues: 2000,
       requestTimeoutMs: 10_000,
+      ...options.limits,
     },
     readiness: () => 'ready',
     // As a batcher with an empty queue has it.

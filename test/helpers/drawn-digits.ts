@@ -11,7 +11,7 @@ const ring = (cx: number, cy: number, rx: number, ry: number, from = 0, to = 360
   })
 
 /** How one person writes the ten digits. */
-export const DIGITS: Stroke[][] = [
+const DIGITS: Stroke[][] = [
   [ring(0.5, 0.5, 0.2, 0.3)],
   [
     [

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
+import { randomNumbers } from '../../src/engines/random.ts'
 import { coverOf } from './drawn-digits.ts'
-import { randomNumbers } from './random.ts'
 
 /** How much ink or light there is at a point of the unit square, y down. */
 type Field = (x: number, y: number) => number

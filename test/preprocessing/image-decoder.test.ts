@@ -1,9 +1,9 @@
-import { crc32, deflateSync } from 'node:zlib'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
 import type { InputSpec } from '../../src/repository/manifest.ts'
 import { drawDigit } from '../helpers/drawn-digits.ts'
+import { pixelChunk, writePng } from '../helpers/png.ts'
 
 const LIMITS = { maxSide: 2000, maxPixels: 10_000, timeoutS: 10, maxPending: 8 }
 const decoder = new ImageDecoder(LIMITS)
@@ -32,24 +32,7 @@ async function decode(bytes: Uint8Array, changes: Partial<InputSpec> = {}) {
 
 /** One bit for each pixel, which sharp would not write without having all of them. */
 function blackPng(width: number, height: number): Buffer {
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width, 0)
-  header.writeUInt32BE(height, 4)
-  header.writeUInt8(1, 8)
-  const chunk = (type: string, data: Buffer): Buffer => {
-    const body = Buffer.concat([Buffer.from(type), data])
-    const framed = Buffer.alloc(body.length + 8)
-    framed.writeUInt32BE(data.length)
-    body.copy(framed, 4)
-    framed.writeUInt32BE(crc32(body), body.length + 4)
-    return framed
-  }
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(Buffer.alloc(height * (1 + width / 8)))),
-    chunk('IEND', Buffer.alloc(0)),
-  ])
+  return writePng({ width, height, depth: 1 }, [pixelChunk(Buffer.alloc(height * (1 + width / 8)))])
 }
 
 /** A JPEG of a 3. */

@@ -1,10 +1,10 @@
-import { crc32, deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { imageSize } from '../../src/preprocessing/image-size.ts'
 import { readSmallPng } from '../../src/preprocessing/small-png.ts'
 import { toGrey } from '../../src/preprocessing/to-grey.ts'
+import { chunk, type PngHeader, pixelChunk, writePng } from '../helpers/png.ts'
 
 /** Noise over a gradient, so that encoders choose among all five filters. */
 function pixels(width: number, height: number, channels: number, seed: number): Buffer {
@@ -21,45 +21,14 @@ function encode(raw: Buffer, width: number, height: number, channels: 1 | 2 | 3 
     .toBuffer()
 }
 
-function chunk(type: string, data: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
-  const frame = Buffer.alloc(8)
-  frame.writeUInt32BE(data.length, 0)
-  frame.writeUInt32BE(crc32(body), 4)
-  return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)])
-}
-
-interface Parts {
-  width?: number
-  height?: number
-  depth?: number
-  colourType?: number
-  interlace?: number
+interface Parts extends Partial<PngHeader> {
   raw?: Buffer
   before?: Buffer[]
 }
 
-/** A grey PNG of 3 x 2 with filter 0, changed as told. */
-function png({
-  width = 3,
-  height = 2,
-  depth = 8,
-  colourType = 0,
-  interlace = 0,
-  raw,
-  before = [],
-}: Parts = {}): Buffer {
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width, 0)
-  header.writeUInt32BE(height, 4)
-  header.set([depth, colourType, 0, 0, interlace], 8)
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    ...before,
-    chunk('IDAT', deflateSync(raw ?? Buffer.from([0, 1, 2, 3, 0, 4, 5, 6]))),
-    chunk('IEND', Buffer.alloc(0)),
-  ])
+/** A PNG of 3 x 2 with filter 0, changed as told. */
+function png({ raw = Buffer.from([0, 1, 2, 3, 0, 4, 5, 6]), before = [], ...header }: Parts = {}): Buffer {
+  return writePng({ width: 3, height: 2, ...header }, [...before, pixelChunk(raw)])
 }
 
 const sizeOf = (file: Buffer) => imageSize(file, 'png') ?? { width: 3, height: 2 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { randomNumbers } from '../../src/engines/random.ts'
 import { Histogram } from '../../src/quantization/histogram.ts'
 import { leastErrorRange } from '../../src/quantization/ranges.ts'
 import { type Range, toActivation } from '../../src/quantization/uint8.ts'
-import { randomNumbers } from '../helpers/random.ts'
 
 const COUNT = 100_000
 

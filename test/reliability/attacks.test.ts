@@ -216,6 +216,14 @@ describe('unusual, and allowed', () => {
     expect(statuses()).toEqual([100, 200])
   })
 
+  it('a client of HTTP/1.0 is not told to go on, which it would take for the answer', async () => {
+    const { open } = server
+    const request = head('content-length: 24\r\nexpect: 100-continue', 'POST /classify HTTP/1.0')
+    const { closed, statuses } = await open(Buffer.concat([Buffer.from(request), GOOD_BODY]))
+    await closed
+    expect(statuses()).toEqual([200])
+  })
+
   it.each([
     ['too large', 'content-length: 20000000', 413],
     ['out of time', 'content-length: 24\r\nx-request-timeout-ms: 0', 504],

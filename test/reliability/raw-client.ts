@@ -29,22 +29,14 @@ export interface RawConnection {
 /** Longer than a loaded machine keeps a request waiting. */
 export const REQUEST_TIMEOUT_MS = 60_000
 
-const LIMITS = {
-  maxBodyBytes: 100_000,
-  maxPendingBytes: 1_000_000,
-  maxInputs: 8,
-  maxJsonValues: 2000,
-  requestTimeoutMs: REQUEST_TIMEOUT_MS,
-}
-
 /** Clients that are slow lose their connection so soon that a test can wait for it. */
-export const HASTY: BuildOptions = { services: { limits: { ...LIMITS, requestTimeoutMs: 700 } } }
+export const HASTY: BuildOptions = { limits: { requestTimeoutMs: 700 } }
 
 /** The application listening. */
 export async function listening(options: BuildOptions = {}) {
   const { app, model } = await build({
     ...options,
-    services: { limits: LIMITS, ...options.services },
+    limits: { requestTimeoutMs: REQUEST_TIMEOUT_MS, ...options.limits },
     app: { connections: { maximum: 2000, maxRequests: 0, keepAliveTimeoutMs: 5000 }, ...options.app },
   })
   await app.listen({ port: 0, host: '127.0.0.1' })

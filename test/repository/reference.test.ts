@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { loadReference } from '../../src/repository/reference.ts'
 import { type RepositoryEntry, readRepository } from '../../src/repository/repository.ts'
+import { countValues } from '../../src/resnet/graph.ts'
 import { smallFixture } from '../helpers/parity-fixtures.ts'
 import { writeSafetensors } from '../helpers/safetensors.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
@@ -12,7 +13,7 @@ import { temporaryFolder } from '../helpers/temporary-folder.ts'
 const { manifest } = smallFixture().entry
 const { inChannels, numClasses, embeddingSize } = manifest.architecture
 const { height, width } = manifest.input
-const zeros = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b)) })
+const zeros = (...shape: number[]) => ({ shape, data: new Float32Array(countValues(shape)) })
 const bytes = writeSafetensors(
   [
     ['input', zeros(2, inChannels, height, width)],

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { configurationDocs } from '../../scripts/config-docs.ts'
-import { EMPTY_HAS_MEANING, loadConfig, OPTIONS } from '../../src/server/config.ts'
+import { loadConfig } from '../../src/server/config.ts'
+import { EMPTY_HAS_MEANING, OPTIONS } from '../../src/server/options.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 const ROOT = new URL('../../', import.meta.url)

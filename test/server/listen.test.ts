@@ -62,17 +62,7 @@ describe('a server at HOST=localhost', () => {
   })
 
   it('answers alike at each: what is not HTTP, what is expected of it, what comes too late', async () => {
-    const { app } = await build({
-      services: {
-        limits: {
-          maxBodyBytes: 1000,
-          maxPendingBytes: 1000,
-          maxInputs: 8,
-          maxJsonValues: 2000,
-          requestTimeoutMs: 300,
-        },
-      },
-    })
+    const { app } = await build({ limits: { maxBodyBytes: 1000, requestTimeoutMs: 300 } })
     await listen(app, LOCALHOST, TWO_ADDRESSES)
     const port = portOf(app)
     const answers = await Promise.all(

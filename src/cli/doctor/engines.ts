@@ -1,4 +1,5 @@
 import { systemClock } from '../../batching/clock.ts'
+import { concatenate } from '../../engines/concatenate.ts'
 import type { EngineName, EngineOptions, Outputs, Precision } from '../../engines/engine.ts'
 import { MIN_COSINE } from '../../engines/onnx/self-check.ts'
 import { ServeError } from '../../errors.ts'
@@ -91,12 +92,14 @@ type Run = (input: Float32Array, batchSize: number) => Promise<Outputs>
 async function selfTest(run: Run, { count, input, logits, embedding }: Reference): Promise<Agreement> {
   const size = Math.min(count, Math.max(...BATCH_SIZES))
   const row = input.length / count
-  const answers: Outputs = { logits: new Float32Array(logits.length), embedding: new Float32Array(embedding.length) }
+  const batches: Outputs[] = []
   for (let first = 0; first < count; first += size) {
     const rows = Math.min(size, count - first)
-    const batch = await run(input.slice(first * row, (first + rows) * row), rows)
-    answers.logits.set(batch.logits, (first * logits.length) / count)
-    answers.embedding.set(batch.embedding, (first * embedding.length) / count)
+    batches.push(await run(input.slice(first * row, (first + rows) * row), rows))
+  }
+  const answers: Outputs = {
+    logits: concatenate(batches.map((batch) => batch.logits)),
+    embedding: concatenate(batches.map((batch) => batch.embedding)),
   }
   return compare(answers, { logits, embedding }, count)
 }

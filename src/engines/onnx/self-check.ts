@@ -1,6 +1,7 @@
 import type { Quantization } from '../../repository/quantization.ts'
 import type { Graph } from '../../resnet/graph.ts'
 import { rowCosines } from '../cosine.ts'
+import { randomNumbers } from '../random.ts'
 
 /** Below this cosine between the embeddings in int8 and fp32, int8 is broken here and is not used. */
 export const MIN_COSINE = 0.99
@@ -41,15 +42,4 @@ function interpolate(grid: number[], y: number, x: number): number {
   const row = (at: number): number =>
     (grid[at * GRID + left] as number) * (1 - right) + (grid[at * GRID + left + 1] as number) * right
   return row(top) * (1 - down) + row(top + 1) * down
-}
-
-/** Uniform numbers in [0, 1), determined by the seed: Marsaglia's 32-bit xorshift. */
-function randomNumbers(seed: number): () => number {
-  let state = seed | 0 || 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
 }

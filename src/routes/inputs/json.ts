@@ -34,8 +34,8 @@ export const JsonBodySchema = Type.Object(
 )
 
 /** An image whose text is none is that input's failure, not the request's. */
-export function readJson(body: Static<typeof JsonBodySchema>, limits: Limits): RawInput[] {
-  assertInputCount(body.inputs.length, limits.maxInputs)
+export function readJson(body: Static<typeof JsonBodySchema>, { maxInputs }: Pick<Limits, 'maxInputs'>): RawInput[] {
+  assertInputCount(body.inputs.length, maxInputs)
   return body.inputs.map((input) => {
     if ('tensor' in input) return { tensor: input.tensor }
     try {
@@ -50,7 +50,7 @@ export function readJson(body: Static<typeof JsonBodySchema>, limits: Limits): R
  * Parses JSON. Parsing blocks the event loop, so a pass that allocates nothing first measures what makes it slow.
  * Throws `malformed_body`, `missing_input`, `json_too_deep` or `payload_too_large`.
  */
-export function parseJson(bytes: Buffer, { maxJsonValues }: Limits): unknown {
+export function parseJson(bytes: Buffer, { maxJsonValues }: Pick<Limits, 'maxJsonValues'>): unknown {
   const { depth, values } = measureJson(bytes, maxJsonValues)
   if (depth > MAX_DEPTH) throw new ServeError('json_too_deep', `JSON nested deeper than ${MAX_DEPTH}`)
   if (values > maxJsonValues) {

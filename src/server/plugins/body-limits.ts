@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import { ServeError } from '../../errors.ts'
-import { BodyBudget, type BodyMeter } from '../../routes/inputs/body-budget.ts'
 import type { Limits } from '../../routes/services.ts'
+import { BodyBudget, type BodyMeter } from '../body-budget.ts'
+import { hasBody } from '../request-headers.ts'
 
 /** How often (ms) bodies under way are looked through for those that come too slowly. */
 const SWEEP_MS = 1000
@@ -22,12 +23,11 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { l
   let sweptAt = 0
 
   app.addHook('onRequest', (request, reply, done) => {
-    const { 'content-encoding': encoding, 'content-length': length, 'transfer-encoding': transfer } = request.headers
+    const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       throw new ServeError('unsupported_content_encoding', 'send the body without Content-Encoding')
     }
-    const announced = Number(length ?? 0)
-    if (announced > 0 || transfer !== undefined) meterBody(request, reply, announced)
+    if (hasBody(request.headers)) meterBody(request, reply)
     done()
   })
 
@@ -56,8 +56,8 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { l
     done(null, payload)
   })
 
-  function meterBody({ raw, ip }: FastifyRequest, { raw: response }: FastifyReply, announced: number): void {
-    const meter = budget.open(ip, announced, clock.now())
+  function meterBody({ raw, ip, headers }: FastifyRequest, { raw: response }: FastifyReply): void {
+    const meter = budget.open(ip, Number(headers['content-length'] ?? 0), clock.now())
     if (underWay.size === 0) sweepLater()
     underWay.set(raw, { meter, response })
     response.once('close', () => {

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import type { Readiness } from '../../routes/services.ts'
-import { responseIsDue } from '../client-error.ts'
+import { noteResponse } from '../client-error.ts'
 import type { Metrics } from '../metrics.ts'
 import { PROBLEMS } from '../problem.ts'
 
@@ -20,18 +20,20 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
   app.decorateRequest('errorCode', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     request.arrivedAt = clock.now()
-    responseIsDue(request.raw.socket, reply.raw)
+    noteResponse(request.raw.socket, reply.raw)
     reply.header('x-request-id', request.id)
     // Not Fastify's `onResponse`, which does not come for a client that leaves before its answer.
     reply.raw.once('close', () => observe(request, reply))
     done()
   })
-  app.addHook('onSend', (request, reply, payload, done) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     // Makes clients connect to another replica instead of meeting a closed socket.
     if (readiness() === 'draining') reply.header('connection', 'close')
     // Fastify closes after a body that it could not parse. That resets the connection while the client still sends, and
     // the answer is lost; Node reads the rest and drops it, so the connection can stay.
-    else if (reply.getHeader('connection') === 'close' && wantsToStay(request)) reply.header('connection', 'keep-alive')
+    else if (reply.getHeader('connection') === 'close' && reply.raw.shouldKeepAlive) {
+      reply.header('connection', 'keep-alive')
+    }
     done(null, payload)
   })
 
@@ -46,10 +48,6 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     request.log.info({ method, route, status, duration_ms: Number(durationMs.toFixed(2)), code }, 'request')
   }
 })
-
-function wantsToStay({ headers, raw }: FastifyRequest): boolean {
-  return raw.httpVersion === '1.1' && !/\bclose\b/i.test(headers.connection ?? '')
-}
 
 /** The client's X-Request-Id if it is printable and short, since it is echoed and logged; else a new one. */
 export function requestId(request: Pick<IncomingMessage, 'headers'>): string {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServeError } from '../../errors.ts'
+import { hasBody } from '../request-headers.ts'
 
 /** As many as Apache takes. Node counts the bytes of names and values alone, and drops what exceeds 2000 lines. */
 const MAX_HEADER_LINES = 100
@@ -17,7 +18,7 @@ export const strictHttp = fp(async (app: FastifyInstance) => {
     const objection = objectionTo(request.raw)
     // Node drops what comes in the same bytes behind such a request, so nothing may be expected there. Java's client asks
     // for an upgrade with its first request, which has a body as a rule: that one keeps its connection.
-    if (request.headers.upgrade !== undefined && !hasBody(request.raw)) reply.raw.shouldKeepAlive = false
+    if (request.headers.upgrade !== undefined && !hasBody(request.headers)) reply.raw.shouldKeepAlive = false
     if (objection === undefined) return done()
     reply.raw.shouldKeepAlive = false
     done(new ServeError('malformed_body', objection))
@@ -34,10 +35,6 @@ function objectionTo({ httpVersion, headers, rawHeaders }: IncomingMessage): str
   if (coding !== undefined && httpVersion === '1.0') return 'HTTP/1.0 has no Transfer-Encoding'
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
   return undefined
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** Names stand at even places, values at odd ones. */

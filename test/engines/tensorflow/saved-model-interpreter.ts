@@ -13,7 +13,7 @@ interface Attribute {
   tensor?: { dtype: number; tensorShape: { dim?: { size: number }[] }; tensorContent: Uint8Array }
 }
 
-export interface Node {
+interface Node {
   name: string
   op: string
   input?: string[]

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { crc32, deflateSync } from 'node:zlib'
+import { chunk, pixelChunk, writePng } from '../../helpers/png.ts'
 import { TENSORS, tensors } from './inputs.ts'
 
 /** What one client does to all others. Resolves when it has done its worst. */
@@ -31,30 +31,11 @@ async function leaveAfter(ms: number, count: number, make: () => Promise<Socket>
   for (const socket of sockets) socket.destroy()
 }
 
-function png(width: number, height: number, depth: number, colour: number, interlace: number, idats: Buffer[]): Buffer {
-  const chunk = (type: string, data: Buffer): Buffer => {
-    const framed = Buffer.alloc(data.length + 12)
-    framed.writeUInt32BE(data.length)
-    framed.write(type, 4, 'latin1')
-    data.copy(framed, 8)
-    framed.writeUInt32BE(crc32(framed.subarray(4, -4)), data.length + 8)
-    return framed
-  }
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width, 0)
-  header.writeUInt32BE(height, 4)
-  header.set([depth, colour, 0, 0, interlace], 8)
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    ...idats.map((data) => chunk('IDAT', data)),
-    chunk('IEND', Buffer.alloc(0)),
-  ])
-}
-
 /** A flat picture: `bits` for each pixel. */
-const flat = (side: number, depth: number, colour: number, bits: number, interlace = 0): Buffer =>
-  png(side, side, depth, colour, interlace, [deflateSync(Buffer.alloc(side * (1 + Math.ceil((side * bits) / 8))))])
+const flat = (side: number, depth: number, colourType: number, bits: number, interlace = 0): Buffer =>
+  writePng({ width: side, height: side, depth, colourType, interlace }, [
+    pixelChunk(Buffer.alloc(side * (1 + Math.ceil((side * bits) / 8)))),
+  ])
 
 function form(pictures: Buffer[]): Buffer {
   const parts = pictures.flatMap((picture) => [
@@ -84,7 +65,7 @@ export const ATTACKS: Record<string, () => Attack> = {
     maxGrowth: 300,
     async run(port) {
       const body = form(new Array(256).fill(flat(112, 8, 6, 32)))
-      const many = png(28, 28, 8, 0, 0, new Array(1_390_000).fill(Buffer.alloc(0)))
+      const many = writePng({ width: 28, height: 28 }, new Array(1_390_000).fill(chunk('IDAT', Buffer.alloc(0))))
       await leaveAfter(4000, 20, () => post(port, FORM, body))
       await leaveAfter(2000, 1, () => post(port, 'image/png', many))
     },

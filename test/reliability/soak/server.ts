@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { killAtExit } from '../../../bench/child-process.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
 
@@ -26,7 +27,7 @@ export class SoakServer {
       env: { ...process.env, LOG_LEVEL: 'error', ...DOUBLE, ...env, PORT: String(port) },
       stdio: ['ignore', 'inherit', 'inherit'],
     })
-    process.once('exit', () => child.kill('SIGKILL'))
+    killAtExit(child)
     const server = new SoakServer(child, `http://127.0.0.1:${port}`)
     while ((await server.status('/readyz')) !== 200) {
       if (child.exitCode !== null) throw new Error(`the server ended with exit code ${child.exitCode}`)

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseJson, readJson } from '../../../src/routes/inputs/json.ts'
 
-const limits = {
-  maxBodyBytes: 1e9,
-  maxPendingBytes: 1e9,
-  maxInputs: 8,
-  maxJsonValues: 1000,
-  requestTimeoutMs: 1000,
-}
+const limits = { maxInputs: 8, maxJsonValues: 1000 }
 const parse = (text: string): unknown => parseJson(Buffer.from(text), limits)
 const failsWith = (code: string) => expect.objectContaining({ code })
 

@@ -124,14 +124,7 @@ describe('a form of many parts', () => {
   })
 
   it('does not keep the bytes of fields', async () => {
-    const limits = {
-      maxBodyBytes: 1e9,
-      maxPendingBytes: 1e9,
-      maxInputs: 8,
-      maxJsonValues: 2000,
-      requestTimeoutMs: 60_000,
-    }
-    const { app } = await build({ services: { limits } })
+    const { app } = await build({ limits: { maxBodyBytes: 1e9, maxPendingBytes: 1e9, requestTimeoutMs: 60_000 } })
     const client = await keepAliveClient(app)
     const chunk = Buffer.alloc(1_000_000, 'a')
     function* body(): Generator<Buffer> {

@@ -1,4 +1,4 @@
-import { ServeError } from '../../errors.ts'
+import { ServeError } from '../errors.ts'
 
 /** Share of the budget that the bodies from one address may hold. */
 const SHARE_PER_ADDRESS = 0.5
@@ -29,11 +29,11 @@ export class BodyBudget {
   }
 
   /** A new body from `address`. Throws `payload_too_large` where it announces too much, `overloaded` where no byte fits. */
-  open(address: string, announcedBytes: number, now: number): BodyMeter {
+  open(address: string, announcedBytes: number, openedAt: number): BodyMeter {
     this.#assertSize(announcedBytes)
     this.#assertRoom(address, 1)
     let received = 0
-    let lastAt = now
+    let lastAt = openedAt
     return {
       count: (bytes, at) => {
         this.#assertSize(received + bytes)
@@ -47,7 +47,7 @@ export class BodyBudget {
         received += bytes
         this.#hold(address, bytes)
       },
-      isTooSlow: (at) => at - lastAt > GRACE_MS || received < (MIN_RATE * (at - now - GRACE_MS)) / 1000,
+      isTooSlow: (at) => at - lastAt > GRACE_MS || received < (MIN_RATE * (at - openedAt - GRACE_MS)) / 1000,
       close: () => {
         this.#hold(address, -received)
         received = 0
