@@ -3,6 +3,9 @@ import { pairedRatio, series } from '../statistics.ts'
 import { figure, ratioRange, textTable } from '../table.ts'
 import type { Turn, Turns } from '../turns.ts'
 
+/** So much do two starts of one build differ, for as long as they run: a median that is nearer to 1 is no difference. */
+const STARTS = 0.02
+
 const FIGURES: Record<string, (turn: Turn) => number> = {
   'answers/s': ({ window }) => window.answersPerS,
   'p50 ms': ({ window }) => window.p50Ms,
@@ -26,7 +29,7 @@ export function versusReport(head: string, [base, ...others]: (Turns & { name: s
         median.toFixed(3),
         ratioRange(lower, upper),
         ratioRange(low, high),
-        low > 1 || high < 1 ? 'differs' : '',
+        low > 1 + STARTS || high < 1 - STARTS ? 'differs' : '',
       ]
     })
     const columns = ['base', 'other', 'ratio', 'quartiles', '95 % interval', '']
