@@ -1,11 +1,11 @@
 /**
  * Makes every node process that preloads it use more CPU time: `NODE_OPTIONS=--import=./bench/added-work.mjs`. It shows how
- * small a difference the bench can see. ADDED_WORK is the share that is added to what the process uses by itself, native
- * threads included.
+ * small a difference the bench can see. The share that is added to what the process uses by itself, native threads
+ * included, is in the address, since engine processes see few variables: `added-work.mjs?share=0.1`.
  */
 import { readFileSync } from 'node:fs'
 
-const SHARE = Number(process.env.ADDED_WORK ?? 0.05)
+const SHARE = Number(new URL(import.meta.url).searchParams.get('share') ?? 0.05)
 const INTERVAL_MS = 20
 const nothing = new Int32Array(new SharedArrayBuffer(4))
 
