@@ -1,5 +1,5 @@
 import sharp from 'sharp'
-import { answerJob } from './child-process.ts'
+import { answerJobs } from './child-process.ts'
 import type { DecodeJob, DecodeThroughput } from './decode.ts'
 import { makePictures } from './inputs.ts'
 
@@ -8,7 +8,7 @@ const AT_ONCE = 8
 /** The server's SEARCH_SCALE: with `fit: ink` it decodes pictures to at most this multiple of the model's size. */
 const SCALE = 4
 
-answerJob<DecodeJob, DecodeThroughput>(async ({ input, model, timing }) => {
+answerJobs<DecodeJob, DecodeThroughput>(async ({ input, model, timing }) => {
   const pictures = await makePictures(input, model, AT_ONCE)
   // The server's settings (configureSharp in image-decoder.ts).
   sharp.cache(false)

@@ -1,12 +1,12 @@
 import { openEngine } from '../src/engines/open.ts'
 import { loadExtras, loadGraph } from '../src/repository/load-graph.ts'
-import { answerJob } from './child-process.ts'
+import { answerJobs } from './child-process.ts'
 import { openEager } from './eager-tfjs.ts'
 import type { EngineJob, EngineTimes } from './engines.ts'
 import { randomTensor, seededRandom } from './inputs.ts'
 import { percentile } from './statistics.ts'
 
-answerJob<EngineJob, EngineTimes[]>(async (job) => {
+answerJobs<EngineJob, EngineTimes[]>(async (job) => {
   const run = await open(job)
   const times: EngineTimes[] = []
   for (const batchSize of job.batchSizes) {

@@ -6,6 +6,8 @@ import { progress } from './progress.ts'
 import { report, title } from './report.ts'
 import { allHttp, errorCount } from './results.ts'
 import { run } from './run.ts'
+import { parseVersus, VERSUS_USAGE } from './versus/options.ts'
+import { versus } from './versus/run.ts'
 
 async function main([command, ...rest]: string[]): Promise<void> {
   if (command === 'compare') {
@@ -14,9 +16,15 @@ async function main([command, ...rest]: string[]): Promise<void> {
     process.stdout.write(`${compareFiles(before, after)}\n`)
     return
   }
+  if (command === 'versus') {
+    const options = parseVersus(rest)
+    if (options === undefined) process.stdout.write(`${VERSUS_USAGE}\n`)
+    else await versus(options)
+    return
+  }
   const options = parseOptions(process.argv.slice(2))
   if (options === undefined) {
-    process.stdout.write(`${USAGE}\n`)
+    process.stdout.write(`${USAGE}\n\n${VERSUS_USAGE}\n`)
     return
   }
   const results = await run(options)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { processTree, readProc } from './processes.ts'
 
 /** Resident memory in bytes. Pages that both processes map, such as the node binary, count in both. */
 export interface Memory {
@@ -9,48 +9,21 @@ export interface Memory {
   proportional: number
 }
 
-interface ProcessStatus {
-  pid: number
-  parent: number
-  rss: number
-  pss: number
-}
-
 /** Of the process and all its descendants; undefined without /proc. */
 export function memoryOf(pid: number): Memory | undefined {
-  const processes = readProcesses()
-  const own = processes.find((candidate) => candidate.pid === pid)
+  const [own, ...engine] = processTree(pid)
   if (own === undefined) return undefined
-  const below = (parent: number): ProcessStatus[] =>
-    processes.filter((child) => child.parent === parent).flatMap((child) => [child, ...below(child.pid)])
-  const engine = below(pid)
-  const sum = (of: 'rss' | 'pss', all: ProcessStatus[]): number =>
-    all.reduce((total, process) => total + process[of], 0)
-  return { server: own.rss, engine: sum('rss', engine), proportional: sum('pss', [own, ...engine]) }
-}
-
-function readProcesses(): ProcessStatus[] {
-  try {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap(readStatus)
-  } catch {
-    return []
+  const sum = (file: string, field: string, pids: number[]): number =>
+    pids.reduce((sum, one) => sum + bytes(readProc(`${one}/${file}`), field), 0)
+  return {
+    server: sum('status', 'VmRSS', [own]),
+    engine: sum('status', 'VmRSS', engine),
+    proportional: sum('smaps_rollup', 'Pss', [own, ...engine]),
   }
 }
 
-/** Empty for a process that has ended meanwhile. */
-function readStatus(pid: string): ProcessStatus[] {
-  try {
-    const read = (file: string): string => readFileSync(`/proc/${pid}/${file}`, 'utf8')
-    const field = (text: string, name: string): number =>
-      Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0)
-    const status = read('status')
-    const pss = field(read('smaps_rollup'), 'Pss') * 1024
-    return [{ pid: Number(pid), parent: field(status, 'PPid'), rss: field(status, 'VmRSS') * 1024, pss }]
-  } catch {
-    return []
-  }
+function bytes(text: string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0) * 1024
 }
 
 /** Of all processes, in MiB; NaN if unknown. */

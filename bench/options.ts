@@ -3,8 +3,10 @@ import { parseArgs } from 'node:util'
 import { ENGINE_NAMES, type EngineName, PRECISIONS, type Precision } from '../src/engines/engine.ts'
 
 export interface Timing {
-  /** Seconds of load before the first window; answers in them are not counted. */
+  /** Seconds before the first window of the raw engine and of sharp. */
   warmupS: number
+  /** The longest warm-up of an HTTP load, which ends sooner when the CPU time per answer no longer falls. */
+  settleS: number
   windowS: number
   windows: number
 }
@@ -32,7 +34,8 @@ export const USAGE = `npm run bench -- [options]
   --quick               one short window of each thing: does it all run, roughly how fast
   --window <seconds>    length of one measurement (default 2)
   --windows <count>     measurements of each thing, of which the median is taken (default 3)
-  --warmup <seconds>    load before the first of them (default 1)
+  --warmup <seconds>    before the first of them, of the raw engine and of sharp (default 1)
+  --settle <seconds>    the longest warm-up of an HTTP load, until its CPU time per answer no longer falls (default 60)
   --only <list>         parts to run: ${PARTS.join(', ')} (default all; open needs closed)
   --engine <name>       auto, ${ENGINE_NAMES.join(', ')} (default auto)
   --model <repository>  model repository; its default model is measured (default models)
@@ -46,7 +49,7 @@ Every other option of the server is taken from the environment, as the server it
 npm run bench -- compare <a.json> <b.json>
   what changed from one run to the other, and whether more than their spread`
 
-const QUICK: Timing = { warmupS: 0.5, windowS: 1, windows: 1 }
+const QUICK: Timing = { warmupS: 0.5, settleS: 0.5, windowS: 1, windows: 1 }
 
 /** Throws an Error that names the option. Returns undefined if only the usage was asked for. */
 export function parseOptions(argv: string[]): Options | undefined {
@@ -57,6 +60,7 @@ export function parseOptions(argv: string[]): Options | undefined {
       window: { type: 'string', default: '2' },
       windows: { type: 'string', default: '3' },
       warmup: { type: 'string', default: '1' },
+      settle: { type: 'string', default: '60' },
       only: { type: 'string', default: PARTS.join(',') },
       engine: { type: 'string', default: 'auto' },
       model: { type: 'string', default: 'models' },
@@ -71,6 +75,7 @@ export function parseOptions(argv: string[]): Options | undefined {
   if (values.help) return undefined
   const timing = {
     warmupS: positive('warmup', values.warmup),
+    settleS: positive('settle', values.settle),
     windowS: positive('window', values.window),
     windows: count('windows', values.windows),
   }
@@ -89,19 +94,19 @@ export function parseOptions(argv: string[]): Options | undefined {
   }
 }
 
-function oneOf<Name extends string>(option: string, names: readonly Name[], value: string): Name {
+export function oneOf<Name extends string>(option: string, names: readonly Name[], value: string): Name {
   const name = names.find((known) => known === value)
   if (name === undefined) throw new Error(`--${option} ${value}: must be one of ${names.join(', ')}`)
   return name
 }
 
-function positive(option: string, value: string): number {
+export function positive(option: string, value: string): number {
   const number = Number(value)
   if (!(number > 0 && number <= 3600)) throw new Error(`--${option} ${value}: must be a number, more than 0`)
   return number
 }
 
-function count(option: string, value: string): number {
+export function count(option: string, value: string): number {
   const number = Number(value)
   if (!(Number.isInteger(number) && number >= 1)) throw new Error(`--${option} ${value}: must be 1 or more`)
   return number

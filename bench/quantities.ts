@@ -30,11 +30,13 @@ export function quantities(results: Results): Quantity[] {
   ]
 }
 
-function ofLoad(name: string, { answersPerS, p50Ms, p99Ms, memory }: HttpResult): Quantity[] {
+function ofLoad(name: string, { answersPerS, p50Ms, p99Ms, cpuMs, memory }: HttpResult): Quantity[] {
   return [
     { name: `${name}, answers/s`, better: 'higher', series: answersPerS },
     { name: `${name}, p50 ms`, better: 'lower', series: p50Ms },
     { name: `${name}, p99 ms`, better: 'lower', series: p99Ms },
+    { name: `${name}, HTTP CPU ms`, better: 'lower', series: cpuMs.http },
+    { name: `${name}, engine CPU ms`, better: 'lower', series: cpuMs.engine },
     ...resident(`${name}, RSS MiB`, memory),
   ]
 }

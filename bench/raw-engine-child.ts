@@ -1,11 +1,11 @@
 import type { CompiledGraph } from '../src/engines/engine.ts'
 import { openEngine } from '../src/engines/open.ts'
 import { loadExtras, loadGraph } from '../src/repository/load-graph.ts'
-import { answerJob } from './child-process.ts'
+import { answerJobs } from './child-process.ts'
 import { randomTensor, seededRandom } from './inputs.ts'
 import type { RawEngineJob, RawThroughput } from './raw-engine.ts'
 
-answerJob<RawEngineJob, RawThroughput | { refused: string }>(async (job) => {
+answerJobs<RawEngineJob, RawThroughput | { refused: string }>(async (job) => {
   const { batchSizes, entry, timing } = job
   const graph = await compile(job)
   if (graph instanceof Error) return { refused: graph.message }

@@ -22,7 +22,10 @@ function facts({ date, machine, engine, model, precision, timing, settings }: Re
     ['load before', machine.loadAverage.toFixed(2)],
     ['engine', `${name} in ${precision} (${pairs(details, ' ')})`],
     ['model', `${model.name}/${model.version}, input 1 x ${model.input.height} x ${model.input.width}`],
-    ['windows', `${timing.windows} of ${timing.windowS} s, after ${timing.warmupS} s of warm-up`],
+    [
+      'windows',
+      `${timing.windows} of ${timing.windowS} s, after ${timing.warmupS} s of warm-up; loads: until settled, ${timing.settleS} s at most`,
+    ],
   ]
   if (Object.keys(settings).length > 0) rows.push(['settings', pairs(settings, '=')])
   return rows.map(([label = '', value]) => label.padEnd(13) + value).join('\n')
@@ -67,7 +70,8 @@ function gain({ raw }: Results): string {
 function http(head: string, results: HttpResult[]): string {
   if (results.length === 0) return ''
   const range = 'min - max'
-  const columns = ['answers/s', range, 'p50 ms', range, 'p99 ms', range, 'mean batch', 'answered', 'errors', 'load us']
+  const columns = ['answers/s', range, 'p50 ms', range, 'p99 ms', range, 'HTTP CPU ms', 'engine CPU ms']
+  columns.push('mean batch', 'answered', 'errors', 'load us', 'warm-up s')
   return textTable([
     [head, ...columns],
     ...results.map((result) => [
@@ -75,10 +79,13 @@ function http(head: string, results: HttpResult[]): string {
       ...spread(result.answersPerS),
       ...spread(result.p50Ms),
       ...spread(result.p99Ms),
+      figure(result.cpuMs.http.median),
+      figure(result.cpuMs.engine.median),
       figure(result.meanBatchSize),
       String(result.answered),
       String(errorCount(result)),
       figure(result.generatorUs),
+      result.settledS.toFixed(1),
     ]),
   ])
 }

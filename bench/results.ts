@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import type { Precision } from '../src/engines/engine.ts'
+import type { CpuMs } from './cpu.ts'
 import type { InputKindName, PictureKindName } from './inputs.ts'
 import type { Memory } from './memory.ts'
 import type { Timing } from './options.ts'
@@ -7,7 +8,7 @@ import type { AnswerKind, ServedModel } from './server-api.ts'
 import type { Series } from './statistics.ts'
 
 /** Of the file that --json writes; raised when a field changes its meaning. */
-export const RESULTS_FORMAT = 2 as const
+export const RESULTS_FORMAT = 3 as const
 
 export interface Machine {
   processor: string
@@ -40,6 +41,10 @@ export interface HttpResult extends LoadScenario {
   meanBatchSize: number
   answered: number
   errors: Record<string, number>
+  /** CPU time of the server's processes per answer. */
+  cpuMs: Record<keyof CpuMs, Series>
+  /** Seconds of warm-up until that time no longer fell. */
+  settledS: number
   /** CPU time of the load generator per answer. */
   generatorUs: number
   /** Right after the load. */

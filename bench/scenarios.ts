@@ -1,11 +1,11 @@
 import { INPUT_KINDS, type InputKindName, makePayloads, type Payload, PICTURE_KINDS } from './inputs.ts'
-import { type LoadResult, measureLoad } from './load/load.ts'
 import type { Options } from './options.ts'
 import { progress } from './progress.ts'
 import { errorCount, type HttpResult, type LoadScenario } from './results.ts'
 import { type BatchCount, checkAnswer, REQUESTS, readBatchCount, type ServedModel } from './server-api.ts'
 import type { ServerProcess } from './server-process.ts'
 import { series } from './statistics.ts'
+import { outcomes, type Turns, takeTurns, turnSeries } from './turns.ts'
 
 /** Connections of an open loop: enough that a request which falls due finds one free unless the server is behind. */
 const OPEN_CLIENTS = 128
@@ -56,25 +56,26 @@ export async function measureHttp(
     progress(`${INPUT_KINDS[input].title}, ${answer}, ${ratePerS ? `${ratePerS}/s` : `clients: ${clients}`}`)
     const { path, headers } = REQUESTS[answer]
     const before = await readBatchCount(server.url)
-    const load = await measureLoad({ url: server.url + path, headers, payloads, clients, ratePerS, timing })
+    const job = { url: server.url + path, headers, payloads, clients, ratePerS }
+    const [turns] = await takeTurns([{ server, job }], { ...timing, rounds: timing.windows })
     const after = await readBatchCount(server.url)
     const computed = { inputs: after.inputs - before.inputs, batches: after.batches - before.batches }
-    results.push({ ...scenario, ...httpResult(load, computed), memory: server.memory() })
+    results.push({ ...scenario, ...httpResult(turns as Turns, computed), memory: server.memory() })
   }
   return results
 }
 
-function httpResult({ windows, answered, errors, generatorUs }: LoadResult, computed: BatchCount) {
+function httpResult({ turns, warmUp, settledS }: Turns, computed: BatchCount) {
+  const { answered, errors } = outcomes([...warmUp, ...turns])
   if (errorCount({ errors }) === 0 && computed.inputs < answered) {
     throw new Error(`${answered} answers from ${computed.inputs} computed inputs: some were identical in flight`)
   }
   return {
-    answersPerS: series(windows.map(({ answersPerS }) => answersPerS)),
-    p50Ms: series(windows.map(({ p50Ms }) => p50Ms)),
-    p99Ms: series(windows.map(({ p99Ms }) => p99Ms)),
+    ...turnSeries(turns),
     meanBatchSize: computed.inputs / computed.batches,
     answered,
     errors,
-    generatorUs,
+    settledS,
+    generatorUs: series(turns.map(({ generatorUs }) => generatorUs)).median,
   }
 }

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { killAtExit, killGroup } from './child-process.ts'
+import { type CpuReading, readCpu } from './cpu.ts'
 import { type Memory, memoryOf } from './memory.ts'
 
 export interface ServerCommand {
@@ -15,8 +17,9 @@ export interface ServerCommand {
 
 const node = (...args: string[]): ServerCommand => ({ argv: [process.execPath, ...args], readyPath: '/readyz' })
 
-/** The server as it is deployed. */
-export const DEPLOYED = node(fileURLToPath(new URL('../dist/server/main.js', import.meta.url)))
+/** The server of a checkout, as it is deployed. */
+export const deployed = (checkout: string): ServerCommand => node(join(checkout, 'dist/server/main.js'))
+export const DEPLOYED = deployed(fileURLToPath(new URL('..', import.meta.url)))
 /** The same with an engine that computes nothing. */
 export const NULL_ENGINE = node('--import', 'tsx', fileURLToPath(new URL('./null/server.ts', import.meta.url)))
 
@@ -31,6 +34,8 @@ export class ServerProcess {
   readonly url: string
   /** From the spawn until the ready path said 200. */
   readonly startupMs: number
+  /** To all loads so far. */
+  answered = 0
   readonly #process: ChildProcess
 
   /** Resolves when the server is ready. `env` is all it sees. Rejects when it ends or takes too long; nothing is left. */
@@ -73,6 +78,10 @@ export class ServerProcess {
     return this.#process.pid === undefined ? undefined : memoryOf(this.#process.pid)
   }
 
+  cpu(): CpuReading {
+    return readCpu(this.#process.pid ?? 0)
+  }
+
   async stop(): Promise<void> {
     if (this.ended === undefined) {
       const ended = once(this.#process, 'exit')
@@ -101,6 +110,15 @@ export async function withServer<T>(
   } finally {
     await server.stop()
   }
+}
+
+/** Starts all of them, one after the other, for `use` alone. */
+export function withServers<T>(
+  [first, ...rest]: { command: ServerCommand; env: NodeJS.ProcessEnv }[],
+  use: (servers: ServerProcess[]) => Promise<T>,
+): Promise<T> {
+  if (first === undefined) return use([])
+  return withServer(first.command, first.env, (server) => withServers(rest, (others) => use([server, ...others])))
 }
 
 function endOf({ exitCode, signalCode }: ChildProcess): string | undefined {

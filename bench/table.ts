@@ -20,6 +20,11 @@ export function spread({ median, min, max }: Series): [string, string] {
   return [figure(median), `${figure(min)} - ${figure(max)}`]
 }
 
+/** To three places, as far as they say anything of a ratio; a dash where there is none. */
+export function ratioRange(low: number, high: number): string {
+  return Number.isNaN(low) ? '-' : `${low.toFixed(3)} - ${high.toFixed(3)}`
+}
+
 /** Three or four digits of a quantity; a dash where there is none. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '-'

@@ -1,15 +1,21 @@
 import { systemClock } from '../../src/batching/clock.ts'
-import { answerJob } from '../child-process.ts'
+import { answerJobs } from '../child-process.ts'
 import { type Answer, dueWindowOf, windowOf } from '../statistics.ts'
 import { Clients } from './clients.ts'
 import { requestBytes } from './connection.ts'
-import type { LoadJob, LoadResult } from './load.ts'
+import type { LoadJob, LoadResult, LoadTime } from './load.ts'
 import { runLoad } from './run-load.ts'
 
-answerJob<LoadJob, LoadResult>(async (job) => {
-  const { clients, ratePerS, timing } = job
-  const { warmupS, windowS, windows } = timing
-  const requests = shareOut(job)
+let run = (_: LoadTime): Promise<LoadResult> => Promise.reject(new Error('the first message is the job'))
+
+answerJobs<LoadJob | LoadTime, LoadResult | object>(async (message) => {
+  if (!('payloads' in message)) return run(message)
+  const requests = shareOut(message)
+  run = (time) => runOnce(message, requests, time)
+  return {}
+})
+
+async function runOnce({ url, clients, ratePerS }: LoadJob, requests: Buffer[][], { leadS, windowS }: LoadTime) {
   const answers: Answer[] = []
   const errors: Record<string, number> = {}
   const count = (error: string, times: number): void => {
@@ -18,12 +24,13 @@ answerJob<LoadJob, LoadResult>(async (job) => {
 
   const cpu = process.cpuUsage()
   const start = systemClock.now()
+  const [fromMs, toMs] = [leadS * 1000, (leadS + windowS) * 1000]
   await runLoad({
     clock: systemClock,
     clients,
     ratePerS,
-    durationMs: (warmupS + windowS * windows) * 1000,
-    open: (events) => new Clients({ url: new URL(job.url), requests, ...events }),
+    durationMs: toMs,
+    open: (events) => new Clients({ url: new URL(url), requests, ...events }),
     onAnswer(status, dueAt) {
       const now = systemClock.now()
       if (status === 200) answers.push({ atMs: now - start, latencyMs: now - dueAt })
@@ -32,18 +39,13 @@ answerJob<LoadJob, LoadResult>(async (job) => {
     onError: count,
   })
   const { user, system } = process.cpuUsage(cpu)
-
   return {
-    windows: Array.from({ length: windows }, (_, i) => {
-      const fromMs = (warmupS + windowS * i) * 1000
-      const cut = ratePerS === undefined ? windowOf : dueWindowOf
-      return cut(answers, fromMs, fromMs + windowS * 1000)
-    }),
+    window: (ratePerS === undefined ? windowOf : dueWindowOf)(answers, fromMs, toMs),
     answered: answers.length,
     errors,
     generatorUs: (user + system) / answers.length,
   }
-})
+}
 
 /** With a cache, the server computes equal inputs in flight once. No two clients share an input, so none are equal. */
 function shareOut({ url, payloads, headers, clients }: LoadJob): Buffer[][] {

@@ -1,6 +1,5 @@
-import { runInChild } from '../child-process.ts'
+import { Helper } from '../child-process.ts'
 import type { Payload } from '../inputs.ts'
-import type { Timing } from '../options.ts'
 import type { Window } from '../statistics.ts'
 
 export interface LoadJob {
@@ -14,13 +13,18 @@ export interface LoadJob {
    * Requests per second, whatever the server does (open loop). Without it, each client sends when it has its answer.
    */
   ratePerS?: number | undefined
-  timing: Timing
+}
+
+/** Seconds. Answers before the window belong to no window, but count in `answered`. */
+export interface LoadTime {
+  leadS: number
+  windowS: number
 }
 
 export interface LoadResult {
   /** Of the answers with status 200; only those count as throughput. */
-  windows: Window[]
-  /** Answers with status 200, warm-up included. */
+  window: Window
+  /** Answers with status 200, lead included. */
   answered: number
   /** All other outcomes of requests, with counts; empty if all is well. */
   errors: Record<string, number>
@@ -28,8 +32,25 @@ export interface LoadResult {
   generatorUs: number
 }
 
-/** Loads the server from a process of its own, so that the generator delays neither the server nor this process. */
-export function measureLoad(job: LoadJob): Promise<LoadResult> {
-  if (job.payloads.length < job.clients) throw new Error(`${job.payloads.length} inputs for ${job.clients} clients`)
-  return runInChild(new URL('./load-child.ts', import.meta.url), job)
+/** Loads a server from a process of its own, so that the generator delays neither the server nor this process. */
+export class Load {
+  readonly #helper = new Helper<LoadJob | LoadTime, LoadResult>(new URL('./load-child.ts', import.meta.url))
+
+  private constructor() {}
+
+  static async open(job: LoadJob): Promise<Load> {
+    if (job.payloads.length < job.clients) throw new Error(`${job.payloads.length} inputs for ${job.clients} clients`)
+    const load = new Load()
+    await load.#helper.call(job)
+    return load
+  }
+
+  /** Nothing is in flight before and after. */
+  run(time: LoadTime): Promise<LoadResult> {
+    return this.#helper.call(time)
+  }
+
+  close(): Promise<void> {
+    return this.#helper.end()
+  }
 }

@@ -1,32 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import type { Precision } from '../../src/engines/engine.ts'
+import { cpuTotal } from '../cpu.ts'
 import type { Machine } from '../results.ts'
-import type { Series } from '../statistics.ts'
-import { figure, markdownTable } from '../table.ts'
-import type { PeerInput } from './peers.ts'
-
-export interface PeerLoad {
-  input: PeerInput
-  clients: number
-  /** One value per round. */
-  answersPerS: Series
-  p50Ms: Series
-  p99Ms: Series
-  errors: number
-}
-
-export interface PeerResult {
-  name: string
-  title: string
-  settings: Record<string, string>
-  precision: Precision
-  loads: PeerLoad[]
-  /** Resident memory of all the server's processes after the load, MiB. */
-  rssMiB: Series
-  startupMs: Series
-  /** Smallest cosine of its embeddings and ours in fp32. */
-  minCosine: number
-}
+import { pairedRatio, series } from '../statistics.ts'
+import { figure, markdownTable, ratioRange } from '../table.ts'
+import type { PeerLoad, PeerResult } from './contest.ts'
 
 export interface PeerResults {
   date: string
@@ -37,45 +14,64 @@ export interface PeerResults {
   peers: PeerResult[]
 }
 
-/** For docs/performance.md: medians of the rounds, and the range of the throughputs. */
+/** For docs/performance.md: a table for each load, and one of what the servers take. */
 export function peerReport({ date, command, machine, python, rounds, peers }: PeerResults): string {
-  const clients = Math.max(...peers.flatMap(({ loads }) => loads.map((load) => load.clients)))
-  const of = (peer: PeerResult, input: PeerInput, count: number): PeerLoad | undefined =>
-    peer.loads.find((load) => load.input === input && load.clients === count)
-  const throughput = (load: PeerLoad | undefined): string =>
-    load === undefined
-      ? '-'
-      : `${figure(load.answersPerS.median)} (${figure(load.answersPerS.min)} - ${figure(load.answersPerS.max)})`
-  const latency = (load: PeerLoad | undefined): string =>
-    load === undefined ? '-' : `${figure(load.p50Ms.median)} / ${figure(load.p99Ms.median)}`
-  const table = markdownTable([
-    [
-      'server',
-      'precision',
-      `tensors/s, ${clients} clients`,
-      'p50 / p99 ms',
-      `PNG/s, ${clients} clients`,
-      'p50 / p99 ms',
-      'tensor, 1 client, p50 / p99 ms',
-      'PNG, 1 client, p50 / p99 ms',
-      'RSS MiB',
-      'ready s',
-    ],
-    ...peers.map((peer) => [
-      peer.title,
-      peer.precision,
-      throughput(of(peer, 'tensor', clients)),
-      latency(of(peer, 'tensor', clients)),
-      throughput(of(peer, 'png', clients)),
-      latency(of(peer, 'png', clients)),
-      latency(of(peer, 'tensor', 1)),
-      latency(of(peer, 'png', 1)),
-      figure(peer.rssMiB.median),
-      figure(peer.startupMs.median / 1000),
-    ]),
+  const facts = `\`${command}\`, ${date.slice(0, 10)}, ${machine.processor} with ${machine.cores} cores, Node ${machine.node}, Python ${python}; medians of ${rounds} rounds. "to best" is the median of the ratios to the best peer in the same round, in brackets their quartiles.`
+  const tables = (peers[0]?.loads ?? []).map((_, i) => loadTable(peers, i))
+  const memory = markdownTable([
+    ['server', 'RSS MiB', 'ready s'],
+    ...peers.map((peer) => [peer.title, figure(peer.rssMiB), figure(peer.startupMs / 1000)]),
   ])
-  const facts = `\`${command}\`, ${date.slice(0, 10)}, ${machine.processor} with ${machine.cores} cores, Node ${machine.node}, Python ${python}; medians of ${rounds} rounds, in brackets the lowest and the highest.`
-  return `${facts}\n\n${table}`
+  return [facts, ...tables, memory].join('\n\n')
+}
+
+function loadTable(peers: PeerResult[], i: number): string {
+  const load = (peer: PeerResult): PeerLoad => peer.loads[i] as PeerLoad
+  const rate = (peer: PeerResult): number[] => load(peer).answersPerS.values
+  const { input, clients } = load(peers[0] as PeerResult)
+  const fastest = bestPeer(peers, (peer) => -series(rate(peer)).median)
+  const cheapest = bestPeer(peers, (peer) => series(cpuOf(load(peer))).median)
+  const rows = peers.map((peer) => [
+    peer.title,
+    peer.precision,
+    figure(series(rate(peer)).median),
+    ratio(rate(peer), fastest && rate(fastest)),
+    figure(series(cpuOf(load(peer))).median),
+    ratio(cpuOf(load(peer)), cheapest && cpuOf(load(cheapest))),
+    `${figure(load(peer).p50Ms.median)} / ${figure(load(peer).p99Ms.median)}`,
+    load(peer).settledS.toFixed(0),
+  ])
+  const head = [
+    'server',
+    'precision',
+    'answers/s',
+    'to best',
+    'CPU ms per answer',
+    'to best',
+    'p50 / p99 ms',
+    'warm-up s',
+  ]
+  const best = `best peer: ${fastest?.title ?? 'none'}, in CPU time ${cheapest?.title ?? 'none'}`
+  return `${input}, ${clients} ${clients === 1 ? 'client' : 'clients'}; ${best}\n\n${markdownTable([head, ...rows])}`
+}
+
+/**
+ * The one with the least median of all rounds; none of ours. One for all rounds: a different one in each would be whichever
+ * the noise favoured.
+ */
+export function bestPeer(peers: PeerResult[], cost: (peer: PeerResult) => number): PeerResult | undefined {
+  return peers.filter(({ ours }) => !ours).sort((a, b) => cost(a) - cost(b))[0]
+}
+
+/** In each round. */
+function cpuOf({ cpuMs: { http, engine } }: PeerLoad): number[] {
+  return http.values.map((ms, round) => cpuTotal({ http: ms, engine: engine.values[round] ?? Number.NaN }))
+}
+
+function ratio(values: number[], best: number[] | undefined): string {
+  if (best === undefined) return '-'
+  const { median, lower, upper } = pairedRatio(values, best)
+  return `${median.toFixed(3)} (${ratioRange(lower, upper)})`
 }
 
 export function pythonVersion(python: string): string {

@@ -28,6 +28,8 @@ type Settings = Record<string, string>
 export interface Peer {
   name: string
   title: string
+  /** One of resnet-serve's. */
+  ours: boolean
   command: ServerCommand
   /** Its settings, on top of the environment of the run. */
   env: Settings
@@ -57,6 +59,7 @@ function ours(precision: 'fp32' | 'auto'): Peer {
   return {
     name: `resnet-serve-${precision}`,
     title: `resnet-serve, PRECISION=${precision}`,
+    ours: true,
     command: DEPLOYED,
     env: { PRECISION: precision },
     choices: [],
@@ -72,6 +75,7 @@ type Description = Pick<Peer, 'name' | 'title' | 'choices'> & { settings: Settin
 function script(file: string, readyPath: string, { settings, ...peer }: Description): Peer {
   return {
     ...peer,
+    ours: false,
     command: { argv: [PYTHON, join(HERE, file)], readyPath },
     env: { ...settings, PYTHONPATH: HERE, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
     requests: asBody('/predict'),

@@ -1,33 +1,31 @@
-import type { Timing } from '../options.ts'
-import { progress } from '../progress.ts'
+import { cpuTotal } from '../cpu.ts'
 import { figure, markdownTable } from '../table.ts'
+import type { TurnsTiming } from '../turns.ts'
+import { type Inputs, measurePeers, type PeerLoad, type Reference } from './contest.ts'
 import type { Peer, PeerInput } from './peers.ts'
-import { type Inputs, type Reference, type Visit, visit } from './visit.ts'
 
-/** Runs each server with each of its `choices`, to find the settings for `peers.ts`. */
-export async function tune(peers: Peer[], inputs: Inputs, reference: Reference, timing: Timing): Promise<string> {
+/** Each server with each of its `choices` in turns, to find the settings for `peers.ts`. */
+export async function tune(peers: Peer[], inputs: Inputs, reference: Reference, timing: TurnsTiming): Promise<string> {
   const rows: string[][] = []
   for (const peer of peers) {
-    for (const choice of peer.choices) {
-      const settings = Object.entries(choice).map(([name, value]) => `${name}=${value}`)
-      progress(`${peer.name}, ${settings.join(' ')}`)
-      const tried = { ...peer, env: { ...peer.env, ...choice } }
-      const seen = await visit(tried, inputs, reference, [32, 1], timing)
-      const of = (input: PeerInput, clients: number) => window(seen, input, clients)
+    const tried = peer.choices.map((choice) => ({ ...peer, env: { ...peer.env, ...choice } }))
+    for (const [i, { loads }] of (await measurePeers(tried, inputs, reference, timing)).entries()) {
+      const of = (input: PeerInput, clients: number): PeerLoad =>
+        loads.find((load) => load.input === input && load.clients === clients) as PeerLoad
+      const { http, engine } = of('tensor', 32).cpuMs
       rows.push([
         peer.name,
-        settings.join(' '),
-        figure(of('tensor', 32).answersPerS),
-        figure(of('png', 32).answersPerS),
-        figure(of('tensor', 32).p99Ms),
-        figure(of('tensor', 1).p50Ms),
+        Object.entries(peer.choices[i] ?? {})
+          .map(([name, value]) => `${name}=${value}`)
+          .join(' '),
+        figure(of('tensor', 32).answersPerS.median),
+        figure(of('png', 32).answersPerS.median),
+        figure(cpuTotal({ http: http.median, engine: engine.median })),
+        figure(of('tensor', 32).p99Ms.median),
+        figure(of('tensor', 1).p50Ms.median),
       ])
     }
   }
-  return markdownTable([['server', 'settings', 'tensors/s', 'PNG/s', 'p99 ms', '1 client, p50 ms'], ...rows])
-}
-
-function window({ loads }: Visit, input: PeerInput, clients: number) {
-  const found = loads.find((load) => load.input === input && load.clients === clients)?.load.windows[0]
-  return found ?? { answersPerS: Number.NaN, p50Ms: Number.NaN, p99Ms: Number.NaN }
+  const head = ['server', 'settings', 'tensors/s', 'PNG/s', 'CPU ms', 'p99 ms', '1 client, p50 ms']
+  return markdownTable([head, ...rows])
 }

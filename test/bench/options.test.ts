@@ -8,7 +8,7 @@ describe('the options of the bench', () => {
       parts: ['raw', 'closed', 'open', 'null'],
       precisions: ['fp32', 'int8'],
       clients: [1, 32],
-      timing: { warmupS: 1, windowS: 2, windows: 3 },
+      timing: { warmupS: 1, settleS: 60, windowS: 2, windows: 3 },
     })
   })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { assertAgreement } from '../../bench/peers/agreement.ts'
-import { peerReport } from '../../bench/peers/peer-report.ts'
+import type { PeerResult } from '../../bench/peers/contest.ts'
+import { bestPeer, peerReport } from '../../bench/peers/peer-report.ts'
 import { PEERS } from '../../bench/peers/peers.ts'
 import { series } from '../../bench/statistics.ts'
 import { resultsOf } from './results.ts'
@@ -42,36 +43,55 @@ describe('the peers', () => {
     })
   })
 
-  it('are shown in one row each, under the command that measured them', () => {
+  it('are held, round by round, to the one with the best median of all rounds', () => {
+    const peers = [
+      resultOf('ours', [300, 330, 120], [2, 2, 4], true),
+      resultOf('steady', [200, 220, 80], [3, 3, 6]),
+      resultOf('lucky once', [100, 900, 60], [4, 4, 4]),
+    ]
     const text = peerReport({
       date: '2026-11-24T00:00:00.000Z',
       command: 'npm run bench:peers',
       machine: resultsOf().machine,
       python: '3.11.7',
       rounds: 3,
-      peers: [
-        {
-          name: 'mosec',
-          title: 'Mosec',
-          settings: {},
-          precision: 'fp32',
-          loads: (['tensor', 'png'] as const).flatMap((input) =>
-            [32, 1].map((clients) => ({
-              input,
-              clients,
-              answersPerS: series([200, 210, 220]),
-              p50Ms: series([150]),
-              p99Ms: series([180]),
-              errors: 0,
-            })),
-          ),
-          rssMiB: series([300]),
-          startupMs: series([2500]),
-          minCosine: 1,
-        },
-      ],
+      peers,
     })
     expect(text).toContain('`npm run bench:peers`, 2026-11-24, Test with 2 cores')
-    expect(text).toContain('| Mosec | fp32 | 210.0 (200.0 - 220.0) | 150.0 / 180.0 |')
+    expect(text).toContain('tensor, 32 clients; best peer: steady, in CPU time steady')
+    expect(text).toMatch(
+      /\| ours \| fp32 \| 300\.0 \| 1\.500 \(1\.500 - 1\.500\) \| 2\.00 \| 0\.667 \(0\.667 - 0\.667\) \|/,
+    )
+    expect(text).toMatch(/\| steady \| fp32 \| 200\.0 \| 1\.000/)
+    expect(text).toMatch(/\| lucky once \| 300\.0 \| 2\.50 \|/)
+  })
+
+  it('are no peers where all are ours', () => {
+    expect(bestPeer([resultOf('ours', [1], [1], true)], () => 0)).toBeUndefined()
   })
 })
+
+function resultOf(title: string, rates: number[], cpuMs: number[], ours = false): PeerResult {
+  return {
+    name: title,
+    title,
+    settings: {},
+    ours,
+    precision: 'fp32',
+    loads: [
+      {
+        input: 'tensor',
+        clients: 32,
+        answersPerS: series(rates),
+        p50Ms: series([150]),
+        p99Ms: series([180]),
+        cpuMs: { http: series(cpuMs.map((ms) => ms - 1)), engine: series(cpuMs.map(() => 1)) },
+        errors: 0,
+        settledS: 7,
+      },
+    ],
+    rssMiB: 300,
+    startupMs: 2500,
+    minCosine: 1,
+  }
+}

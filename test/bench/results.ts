@@ -14,6 +14,8 @@ export function httpResult(changes: Partial<HttpResult> = {}): HttpResult {
     meanBatchSize: 31.5,
     answered: 1830,
     errors: {},
+    cpuMs: { http: series([0.2, 0.21, 0.22]), engine: series([1.5, 1.6, 1.7]) },
+    settledS: 6.5,
     generatorUs: 12,
     memory: { server: 100 * MIB, engine: 250 * MIB, proportional: 0 },
     ...changes,
@@ -23,13 +25,13 @@ export function httpResult(changes: Partial<HttpResult> = {}): HttpResult {
 /** A run as the bench writes it. */
 export function resultsOf(changes: Partial<Results> = {}): Results {
   return {
-    format: 2,
+    format: 3,
     date: '2026-11-24T00:00:00.000Z',
     machine: { processor: 'Test', cores: 2, platform: 'linux x64', node: 'v22.0.0', loadAverage: 0.1 },
     engine: { name: 'onnx', version: '1', passed_over: [] },
     model: { name: 'digits', version: '1', input: { height: 28, width: 28 } },
     precision: 'int8',
-    timing: { warmupS: 1, windowS: 2, windows: 3 },
+    timing: { warmupS: 1, settleS: 60, windowS: 2, windows: 3 },
     settings: {},
     startupMs: series([1700, 1800]),
     memory: { server: 90 * MIB, engine: 240 * MIB, proportional: 0 },

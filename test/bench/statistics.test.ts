@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Answer, dueWindowOf, percentile, series, windowOf } from '../../bench/statistics.ts'
+import { type Answer, dueWindowOf, pairedRatio, percentile, series, windowOf } from '../../bench/statistics.ts'
 
 describe('series', () => {
   it('takes the middle value of an odd count and the mean of the middle two of an even one', () => {
@@ -25,6 +25,46 @@ describe('percentile', () => {
   it('is the one value there is', () => {
     expect(percentile([7], 0.5)).toBe(7)
     expect(percentile([], 0.5)).toBeNaN()
+  })
+})
+
+describe('pairedRatio', () => {
+  // Speeds of a machine that swings by half, and what is left of noise within a round.
+  const speeds = Array.from({ length: 40 }, (_, round) => 1 + Math.sin(round) / 2)
+  const noisy = (round: number): number => 1 + 0.02 * Math.cos(7 * round)
+  const base = speeds.map((speed) => 1000 * speed)
+
+  it('shows 5 % on a machine that swings by 50 %', () => {
+    const { median, upper, high } = pairedRatio(
+      base.map((rate, round) => 0.95 * rate * noisy(round)),
+      base,
+    )
+    expect(median).toBeCloseTo(0.95, 2)
+    expect(upper).toBeLessThan(0.97)
+    expect(high).toBeLessThan(0.97)
+  })
+
+  it('shows none where there is none', () => {
+    const { low, high, lower, upper } = pairedRatio(
+      base.map((rate, round) => rate * noisy(round)),
+      base,
+    )
+    for (const below of [low, lower]) expect(below).toBeLessThan(1)
+    for (const above of [high, upper]) expect(above).toBeGreaterThan(1)
+    expect(upper - lower).toBeLessThan(0.05)
+  })
+
+  it('narrows its interval with more rounds, and gives none for a few', () => {
+    const widthOf = (rounds: number): number => {
+      const values = Array.from({ length: rounds }, (_, i) => 100 + ((i * 37) % 101))
+      const { low, high } = pairedRatio(
+        values,
+        values.map(() => 150),
+      )
+      return high - low
+    }
+    expect(widthOf(400)).toBeLessThan(widthOf(40) / 2)
+    expect(widthOf(3)).toBeNaN()
   })
 })
 
