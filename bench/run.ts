@@ -1,6 +1,7 @@
 import { type RepositoryEntry, readRepository } from '../src/repository/repository.ts'
 import { engineOptions } from '../src/server/assemble.ts'
-import { type Config, loadConfig, OPTIONS } from '../src/server/config.ts'
+import { type Config, loadConfig } from '../src/server/config.ts'
+import { OPTIONS } from '../src/server/options.ts'
 import { measureDecoding } from './decode.ts'
 import { PICTURE_KINDS } from './inputs.ts'
 import type { Options } from './options.ts'

@@ -70,7 +70,7 @@ export function assemble(
     maxEventLoopDelayMs: config.MAX_EVENT_LOOP_DELAY_MS,
     maxRssBytes: config.MAX_RSS_BYTES,
   })
-  watchPressure(pressure)
+  watchPressure(pressure, clock, (delayMs) => metrics.observeEventLoopDelay(delayMs / 1000))
   return {
     engine,
     batcher,

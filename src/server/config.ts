@@ -6,8 +6,6 @@ import envSchema from 'env-schema'
 import { type Static, Type } from 'typebox'
 import { EMPTY_HAS_MEANING, OPTIONS } from './options.ts'
 
-export { OPTIONS }
-
 /** The folder of models/ and package.json: two levels above this file, in src/ and in dist/. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -7,6 +7,8 @@ import type { EnginePool } from '../workers/pool.ts'
 /** In seconds, from a small batch on a fast engine to the default request timeout. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const REFUSALS = new Set<string>(REFUSAL_CODES)
+/** In seconds. */
+const DELAY_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
 const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 /**
@@ -46,11 +48,25 @@ export class Metrics {
     'Inputs that the cache had no answer to; 0 where there is no cache (CACHE_MB).',
   )
 
+  readonly #eventLoopDelay = this.#histogram(
+    'resnet_event_loop_delay_seconds',
+    'By how much the event loop is late, asked four times a second.',
+    DELAY_BUCKETS,
+  )
+
   constructor() {
-    collectDefaultMetrics({ register: this.#registry })
+    // The summaries of Node's own monitor cannot be added over replicas, and its timer is most of what an idle server does.
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 60_000 })
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      if (/^nodejs_eventloop_lag_\w+_seconds$/.test(name)) this.#registry.removeSingleMetric(name)
+    }
     // Series start at 0, so that rate() over a fresh replica is 0, not absent.
     for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
     for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)
+  }
+
+  observeEventLoopDelay(seconds: number): void {
+    this.#eventLoopDelay.observe(seconds)
   }
 
   /** Adds the gauges, which are read at each scrape. Call it once. */

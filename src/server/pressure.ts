@@ -1,10 +1,10 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Clock } from '../batching/clock.ts'
 import { ServeError } from '../errors.ts'
 
 /** How often (ms) this process is measured. */
 const SAMPLE_MS = 1000
-/** Interval (ms) of the timer whose lateness is the delay. */
-const RESOLUTION_MS = 10
+/** Interval (ms) of the timer whose lateness is the delay. Node's own monitor of it wakes an idle process far more often. */
+const TICK_MS = 250
 
 /** Beyond these limits the process refuses work; 0 is no limit. */
 export interface PressureLimits {
@@ -47,14 +47,20 @@ export class Pressure {
   }
 }
 
-/** Measures this process until it ends, without keeping it alive. */
-export function watchPressure(pressure: Pressure): void {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  histogram.enable()
+/**
+ * Measures this process until it ends, without keeping it alive. `onTick` gets the milliseconds by which the event loop
+ * is late, four times a second.
+ */
+export function watchPressure(pressure: Pressure, clock: Clock, onTick: (delayMs: number) => void): void {
+  let [sampledAt, tickedAt, ticks] = [clock.now(), clock.now(), 0]
   setInterval(() => {
-    // NaN: the timer has not fired, since the loop was blocked.
-    const mean = Number.isNaN(histogram.mean) ? Number.POSITIVE_INFINITY : histogram.mean / 1e6 - RESOLUTION_MS
-    histogram.reset()
-    pressure.observe({ eventLoopDelayMs: mean, rssBytes: process.memoryUsage.rss() })
-  }, SAMPLE_MS).unref()
+    const now = clock.now()
+    onTick(Math.max(0, now - tickedAt - TICK_MS))
+    tickedAt = now
+    ticks++
+    if (now - sampledAt < SAMPLE_MS) return
+    pressure.observe({ eventLoopDelayMs: (now - sampledAt) / ticks - TICK_MS, rssBytes: process.memoryUsage.rss() })
+    sampledAt = now
+    ticks = 0
+  }, TICK_MS).unref()
 }

@@ -7,7 +7,7 @@ import { parseArchitecture } from '../../../src/resnet/architecture.ts'
 import type { ConvNode, Graph } from '../../../src/resnet/graph.ts'
 import { buildResNet } from '../../../src/resnet/resnet.ts'
 import { StateDict } from '../../../src/resnet/state-dict.ts'
-import { randomNumbers } from '../../helpers/random.ts'
+import { randomNumbers } from '../../../src/engines/random.ts'
 
 const BATCH = 2
 

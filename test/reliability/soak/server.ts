@@ -52,7 +52,7 @@ export class SoakServer {
     }
   }
 
-  /** Values of /metrics by the name of their series. Reading them starts the event loop's histogram anew. */
+  /** Values of /metrics by the name of their series. */
   async metrics(): Promise<Map<string, number>> {
     const text = await (await fetch(`${this.url}/metrics`)).text()
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
