@@ -8,21 +8,15 @@
 let end = (_signal: NodeJS.Signals): void => process.exit(0)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (received) => end(received))
 
-/**
- * Lines are written together: a write for each request would be a tenth of what an answer costs. They wait a second at most, or
- * until there are 8 KiB; `fatal` and the end of the process write at once.
- */
-const LOG_BUFFER = { minLength: 8192, periodicFlush: 1000 }
-
 async function main(): Promise<void> {
-  const { pino } = await import('pino')
   const { loadConfig } = await import('./config.ts')
   const { listen } = await import('./listen.ts')
+  const { createLogger } = await import('./logger.ts')
   const { createServing } = await import('./serving.ts')
   const { shutDown } = await import('./shutdown.ts')
 
   const config = loadConfig()
-  const logger = pino({ level: config.LOG_LEVEL }, pino.destination(LOG_BUFFER))
+  const logger = createLogger(config.LOG_LEVEL)
   const fail = (reason: unknown): void => {
     logger.fatal({ err: reason instanceof Error ? reason : undefined }, String(reason))
     process.exit(1)

@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import type { Clock } from '../../batching/clock.ts'
 import type { Readiness } from '../../routes/services.ts'
 import { noteResponse } from '../client-error.ts'
+import { REQUEST_LINE } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import { PROBLEMS } from '../problem.ts'
 
@@ -45,7 +46,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     const { method } = request
     const route = request.routeOptions.url ?? 'none'
     metrics.observeRequest(route, method, status, durationMs / 1000, code)
-    request.log.info({ method, route, status, duration_ms: Number(durationMs.toFixed(2)), code }, 'request')
+    request.log.info({ method, route, status, duration_ms: Number(durationMs.toFixed(2)), code }, REQUEST_LINE)
   }
 })
 
