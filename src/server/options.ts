@@ -34,7 +34,7 @@ export const OPTIONS = {
     'info',
     'level',
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-    'Lowest severity that is logged.',
+    'Lowest severity that is logged, as JSON lines on stdout. At `info` each request has a line; those are written together, at most a second late.',
   ),
   API_KEYS: text(
     '',
