@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { quantizeConv } from '../../../src/engines/onnx/quantized-conv.ts'
 import { openSession } from '../../../src/engines/onnx/sessions.ts'
+import { randomNumbers } from '../../../src/engines/random.ts'
 import { chooseRanges, observeBatch, observedValues } from '../../../src/quantization/calibrate.ts'
 import type { Activation, Quantization } from '../../../src/repository/quantization.ts'
 import { parseArchitecture } from '../../../src/resnet/architecture.ts'
 import type { ConvNode, Graph } from '../../../src/resnet/graph.ts'
 import { buildResNet } from '../../../src/resnet/resnet.ts'
 import { StateDict } from '../../../src/resnet/state-dict.ts'
-import { randomNumbers } from '../../../src/engines/random.ts'
 
 const BATCH = 2
 
