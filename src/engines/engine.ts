@@ -8,7 +8,7 @@ export type EngineName = (typeof ENGINE_NAMES)[number]
 export const AUTO_ORDER = ['cuda', 'onnx', 'wasm'] as const satisfies readonly EngineName[]
 
 /** Type of weights and activations while a graph runs. Answers are always float32. */
-export const PRECISIONS = ['fp32', 'fp16', 'int8'] as const
+export const PRECISIONS = ['fp32', 'fp16', 'bf16', 'int8'] as const
 export type Precision = (typeof PRECISIONS)[number]
 
 /**

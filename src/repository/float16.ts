@@ -49,3 +49,9 @@ function roundTiesToEven(value: number): number {
   if (rest > 0.5 || (rest === 0.5 && floor % 2 === 1)) return floor + 1
   return floor
 }
+
+/** The upper half of each float32, rounded to nearest, ties to even. Of finite values alone. */
+export function float32ToBfloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16)
+}

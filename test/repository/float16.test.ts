@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { float16ToFloat32, float32ToFloat16 } from '../../src/repository/float16.ts'
+import { float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../../src/repository/float16.ts'
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
 const decode = (bits: number): number => float16ToFloat32(Uint16Array.of(bits))[0] as number
@@ -75,3 +75,19 @@ function nearest(value: number): number {
 }
 
 const decodeTable = float16ToFloat32(ALL)
+
+describe('bfloat16', () => {
+  it.each([
+    [0x3f80, 1],
+    [0xc000, -2],
+    [0x0000, 0],
+    // Between two: to the nearer, and from the middle to the even one.
+    [0x3f81, 1 + 1.1 * 2 ** -8],
+    [0x3f80, 1 + 2 ** -8],
+    [0x3f82, 1 + 3 * 2 ** -8],
+    // The carry is the next exponent.
+    [0x4000, 2 - 2 ** -9],
+  ])('is %i for %f', (bits, value) => {
+    expect(float32ToBfloat16(Float32Array.of(value))[0]).toBe(bits)
+  })
+})

@@ -18,7 +18,19 @@ export interface Machine {
 }
 
 /** Instructions that decide which engine and precision is fast; the arm64 ones come last. */
-const RELEVANT_FLAGS = ['avx', 'avx2', 'fma', 'avx512f', 'avx512_vnni', 'avx_vnni', 'amx_int8', 'asimddp', 'i8mm']
+const RELEVANT_FLAGS = [
+  'avx',
+  'avx2',
+  'fma',
+  'avx512f',
+  'avx512_vnni',
+  'avx512_bf16',
+  'avx_vnni',
+  'amx_int8',
+  'amx_bf16',
+  'asimddp',
+  'i8mm',
+]
 
 export function describeMachine(): Machine {
   const processors = cpus()

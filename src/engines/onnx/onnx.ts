@@ -11,7 +11,9 @@ const { version } = createRequire(import.meta.url)('onnxruntime-node/package.jso
 
 /** The fast CPU engine: runs the graph in onnxruntime, in fp32 or int8. */
 export async function openOnnx({ precision, threads: wanted, share }: EngineOptions): Promise<Engine> {
-  if (precision === 'fp16') throw new Error('PRECISION=fp16: onnx computes in fp32 or int8')
+  if (precision === 'fp16' || precision === 'bf16') {
+    throw new Error(`PRECISION=${precision}: onnx computes in fp32 or int8`)
+  }
   const threads = wanted || availableParallelism()
   return {
     name: 'onnx',

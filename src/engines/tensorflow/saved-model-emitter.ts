@@ -1,4 +1,4 @@
-import { float32ToFloat16 } from '../../repository/float16.ts'
+import { float32ToBfloat16, float32ToFloat16 } from '../../repository/float16.ts'
 import type { AddNode, ConvNode, DenseNode, Graph, PoolNode, SubsampleNode } from '../../resnet/graph.ts'
 import { emitNodes, type GraphEmitter } from '../graph-emitter.ts'
 import { type AttrValue, type DataType, DT, encodeSavedModel, type NodeDef, tensorShape } from './saved-model-schema.ts'
@@ -6,17 +6,21 @@ import { type AttrValue, type DataType, DT, encodeSavedModel, type NodeDef, tens
 /** Names of input and outputs in the signature `serving_default`. */
 export const SIGNATURE = { input: 'input', logits: 'logits', embedding: 'embedding' } as const
 
+const TYPES = { fp32: DT.float, fp16: DT.half, bf16: DT.bfloat16 } as const
+
+export type EmittedPrecision = keyof typeof TYPES
+
 /**
  * The graph as the bytes of a SavedModel with its weights inside, channels last, for any batch size.
  *
  * The input is one STRING scalar: the float32 values `[N, C, H, W]` as little-endian bytes, which the graph decodes. tfjs
  * would copy a float tensor to the GPU and back before the session starts.
  *
- * With `fp16`, convolutions, additions and their weights are in half precision (cuDNN accumulates in fp32). Pool, embedding
- * and logits are in fp32.
+ * With `fp16` and `bf16`, convolutions, additions and their weights are in that type (cuDNN and oneDNN accumulate in fp32).
+ * Pool, embedding and logits are in fp32.
  */
-export function emitSavedModel(graph: Graph, precision: 'fp32' | 'fp16'): Uint8Array {
-  const emitter = new SavedModelEmitter(graph, precision === 'fp16' ? DT.half : DT.float)
+export function emitSavedModel(graph: Graph, precision: EmittedPrecision): Uint8Array {
+  const emitter = new SavedModelEmitter(graph, TYPES[precision])
   emitNodes(graph, emitter)
   const sizes = new Map(graph.nodes.map((node) => [node.name, node.shape]))
   const output = (name: string, value: string) => {
@@ -149,7 +153,9 @@ class SavedModelEmitter implements GraphEmitter {
   }
 
   #floats(name: string, values: Float32Array, shape: number[], type: DataType = DT.float): string {
-    return this.#constant(name, type === DT.half ? float32ToFloat16(values) : values, shape, type)
+    const rounded =
+      type === DT.half ? float32ToFloat16(values) : type === DT.bfloat16 ? float32ToBfloat16(values) : values
+    return this.#constant(name, rounded, shape, type)
   }
 
   #ints(name: string, values: number[], shape = [values.length]): string {

@@ -78,7 +78,7 @@ const root = protobuf.Root.fromJSON({
 export const SavedModel = root.lookupType('SavedModel')
 
 /** tensorflow.DataType */
-export const DT = { float: 1, int32: 3, string: 7, half: 19 } as const
+export const DT = { float: 1, int32: 3, string: 7, bfloat16: 14, half: 19 } as const
 export type DataType = (typeof DT)[keyof typeof DT]
 
 /** The GraphDef version whose op semantics the graph relies on. */

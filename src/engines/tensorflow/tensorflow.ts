@@ -2,10 +2,10 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Graph } from '../../resnet/graph.ts'
-import type { CompiledGraph, Engine, EngineOptions, Outputs, Precision } from '../engine.ts'
+import type { CompiledGraph, Engine, EngineOptions, Outputs } from '../engine.ts'
 import { setTensorflowEnvironment } from './environment.ts'
 import { defineRemovedUtilities } from './removed-utilities.ts'
-import { emitSavedModel, SIGNATURE } from './saved-model-emitter.ts'
+import { type EmittedPrecision, emitSavedModel, SIGNATURE } from './saved-model-emitter.ts'
 import { withTemporaryModel } from './temporary-model.ts'
 
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu'
@@ -34,7 +34,10 @@ interface SavedModel {
 
 /** `@tensorflow/tfjs-node-gpu` on an NVIDIA GPU. */
 export async function openCuda(options: EngineOptions): Promise<Engine> {
-  if (options.precision === 'int8') throw new Error('PRECISION=int8: cuda computes in fp32 or fp16')
+  const { precision } = options
+  // bf16 was measured on CPUs alone (docs/gpu.md).
+  if (precision === 'int8' || precision === 'bf16')
+    throw new Error(`PRECISION=${precision}: cuda computes in fp32 or fp16`)
   const { tf, from } = loadAddon([GPU_PACKAGE], options)
   if (!tf.backend().isUsingGpuDevice) {
     throw new Error(`${from} loads, but its TensorFlow sees no GPU; resnet-serve doctor --gpu says why`)
@@ -47,13 +50,13 @@ const NO_GPU = '-1'
 
 /** Native TensorFlow on the CPU, even where there is a GPU. The same code as `cuda`. */
 export async function openTensorflow(options: EngineOptions): Promise<Engine> {
-  if (options.precision === 'int8') throw new Error('PRECISION=int8: tensorflow computes in fp32 or fp16')
+  if (options.precision === 'int8') throw new Error('PRECISION=int8: tensorflow computes in fp32, fp16 or bf16')
   const { tf, from } = loadAddon([GPU_PACKAGE, CPU_PACKAGE], { ...options, gpu: { device: NO_GPU } })
   return nativeEngine('tensorflow', tf, from, options)
 }
 
 function nativeEngine(name: 'cuda' | 'tensorflow', tf: TfjsNode, from: string, options: EngineOptions): Engine {
-  const precision: Precision = options.precision === 'fp16' ? 'fp16' : 'fp32'
+  const precision = options.precision === 'fp16' || options.precision === 'bf16' ? options.precision : 'fp32'
   return {
     name,
     details: {
@@ -69,7 +72,7 @@ function nativeEngine(name: 'cuda' | 'tensorflow', tf: TfjsNode, from: string, o
   }
 }
 
-async function compile(tf: TfjsNode, graph: Graph, precision: 'fp32' | 'fp16'): Promise<CompiledGraph> {
+async function compile(tf: TfjsNode, graph: Graph, precision: EmittedPrecision): Promise<CompiledGraph> {
   const model = await withTemporaryModel(emitSavedModel(graph, precision), (folder) => tf.node.loadSavedModel(folder))
   return {
     precision,

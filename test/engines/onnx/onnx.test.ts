@@ -104,9 +104,9 @@ describe('PRECISION=int8', () => {
   })
 })
 
-describe('PRECISION=fp16', () => {
+describe.each(['fp16', 'bf16'] as const)('PRECISION=%s', (precision) => {
   it('is an error: onnx has no such thing', async () => {
-    await expect(openOnnx({ precision: 'fp16', threads: 1, tensorflowDir: '' })).rejects.toThrow('PRECISION=fp16')
+    await expect(openOnnx({ precision, threads: 1, tensorflowDir: '' })).rejects.toThrow(`PRECISION=${precision}`)
   })
 })
 

@@ -56,18 +56,29 @@ describe('the SavedModel of a ResNet', () => {
     }
   })
 
-  it('convolves in half precision with fp16, and in nothing but fp32 from the pool on', () => {
-    const { nodes } = decodeSavedModel(emitSavedModel(loadGraph(smallFixture().entry), 'fp16'))
+  it("keeps the direction of PyTorch's embeddings with weights in bf16", async () => {
+    const { entry, input, expected } = smallFixture()
+    const actual = await runSavedModel(decodeSavedModel(emitSavedModel(loadGraph(entry), 'bf16')), input)
+    for (const i of items) {
+      expect(cosine(rowOf(actual.embedding, i), rowOf(expected.embedding, i))).toBeGreaterThanOrEqual(0.999)
+    }
+  })
+
+  it.each([
+    ['fp16', DT.half],
+    ['bf16', DT.bfloat16],
+  ] as const)('convolves in %s, and in nothing but fp32 from the pool on', (precision, type) => {
+    const { nodes } = decodeSavedModel(emitSavedModel(loadGraph(smallFixture().entry), precision))
     const types = (op: string): unknown[] => [
       ...new Set(nodes.filter((node) => node.op === op).map(({ attr }) => attr.T?.type)),
     ]
-    expect(types('Conv2D')).toEqual([DT.half])
-    expect(types('AddV2')).toEqual([DT.half])
+    expect(types('Conv2D')).toEqual([type])
+    expect(types('AddV2')).toEqual([type])
     expect(types('MatMul')).toEqual([DT.float])
     const casts = nodes.filter(({ op }) => op === 'Cast').map(({ attr }) => [attr.SrcT?.type, attr.DstT?.type])
     expect(casts).toEqual([
-      [DT.float, DT.half],
-      [DT.half, DT.float],
+      [DT.float, type],
+      [type, DT.float],
     ])
   })
 

@@ -127,6 +127,10 @@ function constant({ tensor }: Attribute): tf.Tensor {
   const shape = (tensorShape.dim ?? []).map(({ size }) => size)
   const buffer = Uint8Array.from(tensorContent).buffer
   if (dtype === DT.int32) return tf.tensor([...new Int32Array(buffer)], shape, 'int32')
+  if (dtype === DT.bfloat16) {
+    const words = Uint32Array.from(new Uint16Array(buffer), (upper) => upper << 16)
+    return tf.tensor(new Float32Array(words.buffer), shape)
+  }
   if (dtype === DT.half) return tf.tensor(float16ToFloat32(new Uint16Array(buffer)), shape)
   return tf.tensor(new Float32Array(buffer), shape)
 }

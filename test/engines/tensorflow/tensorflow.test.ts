@@ -77,7 +77,7 @@ describe('the engines on native TensorFlow', () => {
     )
   })
 
-  it('compute in fp32 unless fp16 is asked for, and refuse int8', async () => {
+  it('compute in fp32 unless fp16 or, on the CPU, bf16 is asked for, and refuse the rest', async () => {
     const { options } = installAddon(true)
     const precisionOf = async (precision: 'auto' | 'fp32' | 'fp16') =>
       (await (await openCuda({ ...options, precision })).compile(loadGraph(smallFixture().entry))).precision
@@ -86,7 +86,11 @@ describe('the engines on native TensorFlow', () => {
       'fp32',
       'fp16',
     ])
-    await expect(openCuda({ ...options, precision: 'int8' })).rejects.toThrow('fp32 or fp16')
-    await expect(openTensorflow({ ...options, precision: 'int8' })).rejects.toThrow('fp32 or fp16')
+    for (const precision of ['int8', 'bf16'] as const) {
+      await expect(openCuda({ ...options, precision })).rejects.toThrow(`PRECISION=${precision}: cuda computes in`)
+    }
+    await expect(openTensorflow({ ...options, precision: 'int8' })).rejects.toThrow('fp32, fp16 or bf16')
+    const onCpu = await openTensorflow({ ...options, precision: 'bf16' })
+    expect((await onCpu.compile(loadGraph(smallFixture().entry))).precision).toBe('bf16')
   })
 })
