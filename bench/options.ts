@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ENGINE_NAMES, type EngineName, PRECISIONS, type Precision } from '../src/engines/engine.ts'
+import type { TurnsTiming } from './turns.ts'
 
 export interface Timing {
   /** Seconds before the first window of the raw engine and of sharp. */
@@ -91,6 +92,15 @@ export function parseOptions(argv: string[]): Options | undefined {
     clients: values.clients.split(',').map((clients) => count('clients', clients)),
     loads: values.loads.split(',').map((load) => positive('loads', load)),
     jsonFile: values.json,
+  }
+}
+
+/** The options of a contest in turns, as both of its commands have them. Throws an Error that names the option. */
+export function turnsTiming({ rounds, window, settle }: Record<'rounds' | 'window' | 'settle', string>): TurnsTiming {
+  return {
+    rounds: count('rounds', rounds),
+    windowS: positive('window', window),
+    settleS: positive('settle', settle),
   }
 }
 

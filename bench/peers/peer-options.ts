@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { count, positive } from '../options.ts'
+import { turnsTiming } from '../options.ts'
 import type { TurnsTiming } from '../turns.ts'
 import { PEERS, type Peer } from './peers.ts'
 
@@ -39,14 +39,9 @@ export function parsePeerOptions(argv: string[]): PeerOptions | undefined {
   const names = values.only.split(',')
   const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name))
   if (unknown !== undefined) throw new Error(`--only ${unknown}: no such server`)
-  const timing = {
-    rounds: count('rounds', values.rounds),
-    windowS: positive('window', values.window),
-    settleS: positive('settle', values.settle),
-  }
   return {
     peers: PEERS.filter(({ name }) => names.includes(name)),
-    timing: values.quick ? { rounds: 1, windowS: 1, settleS: 0.5 } : timing,
+    timing: values.quick ? { rounds: 1, windowS: 1, settleS: 0.5 } : turnsTiming(values),
     tune: values.tune,
     jsonFile: resolve(values.json),
   }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { INPUT_KINDS, type InputKindName } from '../inputs.ts'
-import { count, oneOf, positive } from '../options.ts'
+import { count, oneOf, turnsTiming } from '../options.ts'
 import type { TurnsTiming } from '../turns.ts'
 import { parseSide, type Side } from './sides.ts'
 
@@ -50,11 +50,7 @@ export function parseVersus(argv: string[]): VersusOptions | undefined {
     repository: resolve(values.model),
     inputs: values.inputs.split(',').map((input) => oneOf('inputs', INPUTS, input)),
     clients: count('clients', values.clients),
-    timing: {
-      windowS: positive('window', values.window),
-      rounds: count('rounds', values.rounds),
-      settleS: positive('settle', values.settle),
-    },
+    timing: turnsTiming(values),
     jsonFile: values.json,
   }
 }

@@ -3,8 +3,8 @@ import { pairedRatio, series } from '../statistics.ts'
 import { figure, ratioRange, textTable } from '../table.ts'
 import type { Turn, Turns } from '../turns.ts'
 
-/** So much do two starts of one build differ, for as long as they run: a median that is nearer to 1 is no difference. */
-const STARTS = 0.02
+/** Two starts of one build differ by 1 % for as long as they run. What is within twice that is no difference. */
+const MARGIN = 0.02
 
 const FIGURES: Record<string, (turn: Turn) => number> = {
   'answers/s': ({ window }) => window.answersPerS,
@@ -29,7 +29,7 @@ export function versusReport(head: string, [base, ...others]: (Turns & { name: s
         median.toFixed(3),
         ratioRange(lower, upper),
         ratioRange(low, high),
-        low > 1 + STARTS || high < 1 - STARTS ? 'differs' : '',
+        low > 1 + MARGIN || high < 1 - MARGIN ? 'differs' : '',
       ]
     })
     const columns = ['base', 'other', 'ratio', 'quartiles', '95 % interval', '']
