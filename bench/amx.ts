@@ -3,19 +3,16 @@
  * turns in one process: `npx tsx bench/amx.ts [model-dir] [windows] [seconds per window]` (docs/quantization.md).
  */
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { int, OnnxBuilder } from '../src/engines/onnx/builder.ts'
 import { buildOnnx } from '../src/engines/onnx/emitter.ts'
 import { DATA_TYPE, encodeOnnx, type OnnxModel } from '../src/engines/onnx/schema.ts'
+import { openModel } from '../src/engines/onnx/sessions.ts'
 import { loadExtras, loadGraph } from '../src/repository/load-graph.ts'
 import { parseManifest } from '../src/repository/manifest.ts'
 import { randomTensor, seededRandom } from './inputs.ts'
 import { series } from './statistics.ts'
-
-// As in src/engines/onnx/sessions.ts, with the same settings below.
-process.env.ORT_DISABLE_TELEMETRY = '1'
-const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 
 const [directory = 'models/digits/1', windows = '9', seconds = '1'] = process.argv.slice(2)
 const entry = { directory, manifest: parseManifest(readFileSync(join(directory, 'model.json'), 'utf8')) }
@@ -42,14 +39,9 @@ function withComputedZeroPoints(model: OnnxModel): OnnxModel {
 }
 
 async function open(model: OnnxModel) {
-  const session = await ort.InferenceSession.create(encodeOnnx(model), {
-    enableMemPattern: false,
-    extra: { session: { intra_op: { spin_duration_us: '50' } } },
-  })
-  return async (input: Float32Array, batchSize: number): Promise<Float32Array> => {
-    const feed = new ort.Tensor('float32', input, [batchSize, ...graph.input.shape])
-    return (await session.run({ [graph.input.name]: feed }))[graph.outputs.embedding]?.data as Float32Array
-  }
+  const session = await openModel(encodeOnnx(model), graph.input, availableParallelism())
+  return async (input: Float32Array, batchSize: number): Promise<Float32Array> =>
+    (await session.run(input, batchSize))[graph.outputs.embedding] as Float32Array
 }
 
 const model = buildOnnx(graph, { quantization })

@@ -28,8 +28,17 @@ export interface OnnxSession {
   release(): Promise<void>
 }
 
-export async function openSession(graph: Graph, { threads, ...emit }: SessionOptions): Promise<OnnxSession> {
-  const session = await ort.InferenceSession.create(emitOnnx(graph, emit), {
+export function openSession(graph: Graph, { threads, ...emit }: SessionOptions): Promise<OnnxSession> {
+  return openModel(emitOnnx(graph, emit), graph.input, threads)
+}
+
+/** Loads an ONNX file that has this input. */
+export async function openModel(
+  onnx: Uint8Array,
+  { name, shape }: Graph['input'],
+  threads: number,
+): Promise<OnnxSession> {
+  const session = await ort.InferenceSession.create(onnx, {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
@@ -39,7 +48,6 @@ export async function openSession(graph: Graph, { threads, ...emit }: SessionOpt
     enableMemPattern: false,
     extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
   })
-  const { name, shape } = graph.input
   return {
     async run(input, batchSize) {
       const answers = await session.run({ [name]: new ort.Tensor('float32', input, [batchSize, ...shape]) })
