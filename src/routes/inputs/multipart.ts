@@ -16,16 +16,15 @@ const PARTS_PER_TURN = 16
 export async function readMultipart(request: FastifyRequest, limits: Limits): Promise<RawInput[]> {
   const inputs: RawInput[] = []
   let others = 0
-  let parts = 0
   try {
     assertBoundary(request.headers['content-type'])
     for await (const part of request.files()) {
       const image = await readPicture(part, limits)
-      if (++parts % PARTS_PER_TURN === 0) await nextTurn()
       if (image !== undefined) {
         assertInputCount(inputs.length + 1, limits.maxInputs)
         inputs.push({ image })
       } else if (++others > MAX_OTHER_PARTS) throw tooManyParts()
+      if ((inputs.length + others) % PARTS_PER_TURN === 0) await nextTurn()
     }
   } catch (error) {
     // What is still to come must flow off, or the connection is stuck with it.

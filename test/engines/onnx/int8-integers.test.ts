@@ -18,11 +18,10 @@ class ExtremeWeights extends StateDict {
   override take(name: string, shape: number[]): Float32Array {
     const length = countValues(shape)
     if (/running_var$/.test(name)) return new Float32Array(length).fill(1)
-    const sign = () => (this.#next() < 0.5 ? -1 : 1)
-    let current = 1
+    let sign = 1
     return Float32Array.from({ length }, (_, i) => {
-      if (i % 9 === 0) current = sign()
-      return current * (0.9 + 0.1 * this.#next())
+      if (i % 9 === 0) sign = this.#next() < 0.5 ? -1 : 1
+      return sign * (0.9 + 0.1 * this.#next())
     })
   }
 }
