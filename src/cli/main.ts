@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { doctorCommand } from './doctor.ts'
+import { importCommand } from './import.ts'
+import { inspect } from './inspect.ts'
 import { installTensorflowCommand } from './install-tensorflow.ts'
 import { quantize } from './quantize.ts'
 import { serve } from './serve.ts'
@@ -12,6 +14,8 @@ import { serve } from './serve.ts'
 const program = new Command('resnet-serve')
   .description('HTTP embedding and inference server for ResNets trained in PyTorch')
   .addCommand(serve(), { isDefault: true })
+  .addCommand(importCommand())
+  .addCommand(inspect())
   .addCommand(installTensorflowCommand())
   .addCommand(doctorCommand())
   .addCommand(quantize())

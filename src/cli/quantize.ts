@@ -33,10 +33,11 @@ export function quantize(): Command {
     .option('--min-cosine <x>', 'keep layers in fp32 until every embedding reaches this cosine to fp32', cosine, 0.998)
     .option('--threads <n>', 'compute threads', wholeNumber, availableParallelism())
     .option('--dry-run', 'print the report and write nothing')
-    .action((directory: string, options: Options) => run(directory, options))
+    .action(quantizeFolder)
 }
 
-async function run(directory: string, options: Options): Promise<void> {
+/** Writes scales into the model.json of a model's folder, and prints what they cost. */
+export async function quantizeFolder(directory: string, options: Options): Promise<void> {
   const path = join(directory, 'model.json')
   if (!existsSync(path)) throw new Error(`${directory} is no model's folder: it has no model.json`)
   const text = readFileSync(path, 'utf8')

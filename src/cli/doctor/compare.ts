@@ -1,5 +1,6 @@
 import type { Outputs } from '../../engines/engine.ts'
 import { smallestCosine } from '../../engines/onnx/self-check.ts'
+import { largestRelativeDifference } from '../../engines/relative-difference.ts'
 
 /** How far answers are from the reference, over all rows. */
 export interface Agreement {
@@ -18,20 +19,4 @@ export function compare(actual: Outputs, expected: Outputs, count: number): Agre
     ),
     embedding_cosine: smallestCosine(actual.embedding, expected.embedding, count),
   }
-}
-
-function largestRelativeDifference(actual: Float32Array, expected: Float32Array, count: number): number {
-  if (actual.length !== expected.length) throw new Error(`${actual.length} values instead of ${expected.length}`)
-  const size = expected.length / count
-  let largest = 0
-  for (let row = 0; row < count; row++) {
-    let [difference, peak] = [0, 0]
-    for (let i = row * size; i < (row + 1) * size; i++) {
-      const value = expected[i] as number
-      difference = Math.max(difference, Math.abs(value - (actual[i] as number)))
-      peak = Math.max(peak, Math.abs(value))
-    }
-    largest = Math.max(largest, difference / peak)
-  }
-  return largest
 }
