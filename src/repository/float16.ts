@@ -55,3 +55,7 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16)
 }
+
+export function bfloat16ToFloat32(upper: Uint16Array): Float32Array {
+  return new Float32Array(Uint32Array.from(upper, (half) => half << 16).buffer)
+}
