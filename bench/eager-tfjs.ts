@@ -38,8 +38,6 @@ function run(graph: Graph, weights: TensorWeights, input: Float32Array, batchSiz
         values.set(node.name, node.relu ? tf.relu(sum) : sum)
         break
       }
-      case 'subsample':
-        throw new Error('only models with projection shortcuts are compared')
       case 'pool': {
         const rows = tf.transpose(tf.mean(value(node.input), 2), [0, 2, 1])
         const flat = tf.reshape(rows, [-1, node.height]) as tf.Tensor2D
@@ -52,9 +50,11 @@ function run(graph: Graph, weights: TensorWeights, input: Float32Array, batchSiz
         values.set(node.name, tf.fused.matMul({ a, b, bias: value(`${node.name}.bias`) }))
         break
       }
+      default:
+        throw new Error(`only models like the default one are compared, without ${node.op}`)
     }
   }
-  return [value(graph.outputs.logits), value(graph.outputs.embedding)]
+  return Object.values(graph.outputs).map(value)
 }
 
 /**

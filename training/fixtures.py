@@ -28,14 +28,14 @@ def pictures(n: int, channels: int, size: tuple[int, int]) -> torch.Tensor:
 
 
 @torch.no_grad()
-def randomise(model: ResNet, size: tuple[int, int]) -> None:
+def randomise(model: nn.Module, channels: int, size: tuple[int, int]) -> None:
     """Batch norms far from identity that still keep the signal alive: measured on random pictures, then disturbed."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = 1.0
         nn.init.uniform_(norm.weight, 0.5, 1.5)
         nn.init.normal_(norm.bias, 0.1, 0.3)
-    model.train()(pictures(32, model.arch.in_channels, size))
+    model.train()(pictures(32, channels, size))
     for norm in norms:
         norm.running_mean += 0.2 * norm.running_var.sqrt() * torch.randn_like(norm.running_mean)
         norm.running_var *= torch.empty_like(norm.running_var).uniform_(0.6, 1.6)
@@ -45,7 +45,7 @@ def randomise(model: ResNet, size: tuple[int, int]) -> None:
 @torch.no_grad()
 def write_case(folder: Path, arch: Architecture, size: tuple[int, int], dtype: torch.dtype) -> None:
     model = ResNet(arch)
-    randomise(model, size)
+    randomise(model, arch.in_channels, size)
     model.load_state_dict({k: v.float() for k, v in rounded(model, dtype).items()}, strict=False)
     x = pictures(3, arch.in_channels, size)
     logits, embedding = model(x)

@@ -20,9 +20,13 @@ def rounded(model: ResNet, dtype: torch.dtype) -> dict[str, torch.Tensor]:
 
 
 def write_model(folder: Path, model: ResNet, dtype: torch.dtype, manifest: dict) -> None:
+    write_tensors(folder, rounded(model, dtype), manifest)
+
+
+def write_tensors(folder: Path, tensors: dict[str, torch.Tensor], manifest: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"
-    save_file(rounded(model, dtype), weights)
+    save_file(tensors, weights)
     _write_manifest(folder, {**manifest, "weights": _hash(weights)})
 
 

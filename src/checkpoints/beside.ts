@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { inFile } from '../repository/in-file.ts'
+import type { Known } from './choices.ts'
 import type { PictureInput, Preset } from './input-presets.ts'
 import { refusedByName } from './not-plain.ts'
 
@@ -11,8 +12,7 @@ export interface Beside {
   /** Undefined if no file says how pictures are prepared. */
   input: Preset | undefined
   labels: string[] | undefined
-  /** Values of choices (`choices.ts`) by their flag, and the file that says so. */
-  known: Map<string, { value: string; source: string }>
+  known: Known
 }
 
 /** Loose where we read nothing: these files have many more fields. */
@@ -64,7 +64,7 @@ const OwnInput = Type.Object({ height: Type.Integer(), width: Type.Integer() })
 
 /** Reads what lies beside the weights. Throws a plain Error that names the file where it describes what is not served. */
 export function readBeside(folder: string): Beside {
-  const known: Beside['known'] = new Map()
+  const known: Known = new Map()
   const config = readJson(join(folder, 'config.json'))
   let labels: string[] | undefined
   let input: Preset | undefined
@@ -110,7 +110,7 @@ function readJson(path: string): unknown {
   return inFile(path, () => JSON.parse(readFileSync(path, 'utf8')) as unknown)
 }
 
-function readTransformers(config: Static<typeof TransformersConfig>, known: Beside['known']): void {
+function readTransformers(config: Static<typeof TransformersConfig>, known: Known): void {
   const { model_type, hidden_act = 'relu', downsample_in_bottleneck, downsample_in_first_stage } = config
   if (model_type !== 'resnet') throw new Error(`model_type is ${model_type}; only resnet is served`)
   if (hidden_act !== 'relu') throw new Error(`hidden_act is ${hidden_act}; only relu is served`)

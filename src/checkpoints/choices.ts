@@ -11,6 +11,9 @@ export interface Choice {
   apply(architecture: ArchitectureJson, value: string): ArchitectureJson
 }
 
+/** Values of choices by their flag, and what says so. */
+export type Known = Map<string, { value: string; source: string }>
+
 /** What names and shapes leave open in this architecture. */
 export function openChoices(architecture: ArchitectureJson, isZeroPad: boolean): Choice[] {
   const { block, stem, hidden_sizes, preactivation, shortcut } = architecture

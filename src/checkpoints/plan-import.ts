@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { inFile } from '../repository/in-file.ts'
 import type { ArchitectureJson } from '../resnet/architecture.ts'
 import { type Beside, inputFromJson, readBeside } from './beside.ts'
-import { applyChoices, type Choice } from './choices.ts'
+import { applyChoices, type Choice, type Known } from './choices.ts'
 import { type FoundResNet, findResNet, type Wanted } from './find-resnet.ts'
 import { type Preset, smallPreset, timmPreset, torchvisionPreset, withSize } from './input-presets.ts'
+import { knownFromModules } from './known-from-modules.ts'
 import { readLabels } from './labels.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
 import { type Recognized, recognize } from './recognize.ts'
@@ -49,7 +50,7 @@ export function planImport(checkpoint: Checkpoint, options: PlanOptions): Import
   return {
     found,
     recognized,
-    choices: makeChoices(recognized.choices, options.choices, beside),
+    choices: makeChoices(recognized.choices, options.choices, new Map([...knownFromModules(found), ...beside.known])),
     input: resolveInput(recognized.architecture, options, beside),
     // What config.json says may be of the classifier that was replaced.
     labels: labels?.length === classes && classes > 0 ? labels : undefined,
@@ -65,7 +66,7 @@ export function plannedArchitecture({ recognized, choices }: ImportPlan): Archit
   )
 }
 
-function makeChoices(choices: Choice[], flags: PlanOptions['choices'], { known }: Beside): MadeChoice[] {
+function makeChoices(choices: Choice[], flags: PlanOptions['choices'], known: Known): MadeChoice[] {
   for (const [flag, value] of Object.entries(flags)) {
     if (value !== undefined && !choices.some((choice) => choice.flag === flag)) {
       throw new Error(`--${flag}: the checkpoint leaves no such choice`)

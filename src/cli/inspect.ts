@@ -24,7 +24,7 @@ async function run(path: string, { json, ...wanted }: Options): Promise<void> {
   const { planImport } = await import('../checkpoints/plan-import.ts')
   const { sketchGraph } = await import('../checkpoints/sketch-graph.ts')
   const { importReport } = await import('./import/report.ts')
-  const checkpoint = openCheckpoint(path)
+  const checkpoint = await openCheckpoint(path)
   try {
     const facts = {
       file: basename(resolve(path)),

@@ -13,8 +13,8 @@ export function quantizeReport({ quantization, report, layers }: Quantized): str
     '',
     `${report.calibration_samples} samples to choose ranges, ${evaluation.samples} others to measure:`,
     `  embeddings, int8 to fp32: ${cosines(evaluation)}`,
-    `  same class: ${percent(evaluation.agreement)}`,
   )
+  if (evaluation.agreement !== undefined) lines.push(`  same class: ${percent(evaluation.agreement)}`)
   if (evaluation.accuracy) {
     const { samples, fp32, int8 } = evaluation.accuracy
     lines.push(`  right of ${samples}: fp32 ${percent(fp32)}, int8 ${percent(int8)}`)

@@ -10,12 +10,12 @@ export type Distributions = Map<string, Histogram>
 /** Runs one batch; returns every value of `observedValues`. */
 type Observe = (input: Float32Array, batchSize: number) => Promise<Record<string, Float32Array>>
 
-/** Nodes that int8 can compute, so that their inputs and outputs need scales. */
-function isQuantizable(node: GraphNode): boolean {
-  return node.op === 'conv' || node.op === 'add'
+/** Nodes that int8 computes, so that their inputs and outputs need scales. */
+function isQuantizable({ op }: GraphNode): boolean {
+  return op === 'conv' || op === 'norm' || op === 'add'
 }
 
-/** The values to observe in the fp32 graph, besides its input. A subsampled value keeps the scale of its source. */
+/** The values to observe in the fp32 graph, besides its input. A pooled or subsampled one keeps the scale of its source. */
 export function observedValues({ nodes }: Graph): string[] {
   return nodes.filter(isQuantizable).map(({ name }) => name)
 }

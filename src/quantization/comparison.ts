@@ -7,7 +7,7 @@ import type { SampleSet } from './sample-set.ts'
 export interface Answers {
   /** One row per sample. */
   embeddings: Float32Array[]
-  /** Index of the highest logit, per sample. */
+  /** Index of the highest logit, per sample; empty if the model has no classifier. */
   classes: number[]
   /** The label of each sample, if it has one. */
   labels: (string | undefined)[]
@@ -23,13 +23,13 @@ export async function answersOf(
   const answers: Answers = { embeddings: [], classes: [], labels: [] }
   for await (const { input, labels, size } of samples.batches(batchSize)) {
     const values = await session.run(input, size)
-    const [embedding, logits] = [values[outputs.embedding], values[outputs.logits]] as [Float32Array, Float32Array]
-    for (let i = 0; i < size; i++) {
-      answers.embeddings.push(row(embedding, i, size))
-      answers.classes.push(argmax(row(logits, i, size)))
+    const rowsOf = (name: string): Float32Array[] => {
+      return labels.map((_, i) => row(values[name] as Float32Array, i, size))
     }
+    answers.embeddings.push(...rowsOf(outputs.embedding))
+    if (outputs.logits !== undefined) answers.classes.push(...rowsOf(outputs.logits).map(argmax))
     answers.labels.push(...labels)
-    onProgress(answers.classes.length)
+    onProgress(answers.embeddings.length)
   }
   return answers
 }
@@ -40,22 +40,22 @@ export interface Comparison {
   /** Of the embeddings. */
   cosine_mean: number
   cosine_min: number
-  /** Share of the samples to which both give the same class. */
-  agreement: number
+  /** Share of the samples to which both give the same class; absent if the model has no classifier. */
+  agreement?: number
   /** Share of the labelled samples that each classifies correctly; absent if no label is one of the model's. */
   accuracy?: { samples: number; fp32: number; int8: number }
 }
 
 /** `names` are the model's labels, in the order of its logits. */
 export function compare(fp32: Answers, int8: Answers, names: string[]): Comparison {
-  const samples = fp32.classes.length
   const cosines = fp32.embeddings.map((embedding, i) => cosine(embedding, int8.embeddings[i] as Float32Array))
   const result: Comparison = {
-    samples,
+    samples: cosines.length,
     cosine_mean: mean(cosines),
     cosine_min: rounded(cosines.reduce((least, next) => Math.min(least, next), 1)),
-    agreement: mean(fp32.classes.map((id, i) => Number(id === int8.classes[i]))),
   }
+  if (fp32.classes.length === 0) return result
+  result.agreement = mean(fp32.classes.map((id, i) => Number(id === int8.classes[i])))
   const truth = fp32.labels.map((label) => (label === undefined ? -1 : names.indexOf(label)))
   const labelled = truth.flatMap((id, i) => (id === -1 ? [] : [i]))
   if (labelled.length === 0) return result

@@ -12,11 +12,12 @@ const DECODE_TIMEOUT_S = 60
 
 /**
  * Reads inputs from files: images as the server reads them, `.f32` as little-endian float32, `.safetensors` by the
- * tensor `input` of shape `[N, 1, height, width]`. Every error names the file.
+ * tensor `input` of shape `[N, C, height, width]`. Every error names the file.
  */
 export class SampleReader {
   readonly #spec: InputSpec
-  readonly #pixels: number
+  /** Numbers in one input. */
+  readonly #length: number
   readonly #images = new ImageDecoder({
     maxPixels: MAX_PIXELS,
     maxSide: MAX_PIXELS,
@@ -28,17 +29,17 @@ export class SampleReader {
 
   constructor(spec: InputSpec) {
     this.#spec = spec
-    this.#pixels = spec.height * spec.width
+    this.#length = channelsOf(spec) * spec.height * spec.width
   }
 
   /** Number of inputs in a file. An image counts as one, unread. */
   count(path: string): number {
-    return holdsTensors(path) ? this.#tensors(path).length / this.#pixels : 1
+    return holdsTensors(path) ? this.#tensors(path).length / this.#length : 1
   }
 
-  /** `[1, height, width]`, normalised. */
+  /** `[C, height, width]`, normalised. */
   async read(path: string, index: number): Promise<Float32Array> {
-    if (holdsTensors(path)) return this.#tensors(path).subarray(index * this.#pixels, (index + 1) * this.#pixels)
+    if (holdsTensors(path)) return this.#tensors(path).subarray(index * this.#length, (index + 1) * this.#length)
     try {
       return await this.#images.decode(readFileSync(path), this.#spec)
     } catch (error) {
@@ -56,12 +57,16 @@ function holdsTensors(path: string): boolean {
   return ['.f32', '.safetensors'].includes(extname(path))
 }
 
-function readTensors(path: string, { height, width }: InputSpec): Float32Array {
-  const file = readFileSync(path)
+function channelsOf({ channels = 'grey' }: InputSpec): number {
+  return channels === 'grey' ? 1 : 3
+}
+
+function readTensors(path: string, spec: InputSpec): Float32Array {
+  const [file, channels, { height, width }] = [readFileSync(path), channelsOf(spec), spec]
   if (extname(path) === '.f32') {
-    countBinaryTensors(file, height, width)
+    countBinaryTensors(file, channels * height, width)
     return readBinaryTensor(file)
   }
   const tensors = readSafetensors(file)
-  return tensors.take('input', [tensors.rows('input'), 1, height, width])
+  return tensors.take('input', [tensors.rows('input'), channels, height, width])
 }

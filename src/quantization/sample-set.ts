@@ -14,7 +14,7 @@ interface Sample {
 }
 
 interface SampleBatch {
-  /** `[size, 1, height, width]`, normalised. */
+  /** `[size, C, height, width]`, normalised. */
   input: Float32Array
   labels: (string | undefined)[]
   size: number

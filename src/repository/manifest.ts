@@ -10,13 +10,15 @@ const InputSchema = Type.Object(
   {
     height: Type.Integer({ minimum: 1, maximum: 4096 }),
     width: Type.Integer({ minimum: 1, maximum: 4096 }),
+    channels: Type.Optional(Type.Enum(['grey', 'rgb', 'bgr'])),
     /** The model sees (grey / 255 - mean) / std. */
     mean: Type.Number(),
     std: Type.Number({ exclusiveMinimum: 0 }),
     /** `auto` inverts pictures with a light background: the model was trained on light ink on a dark one. */
-    invert: Type.Union([Type.Literal('never'), Type.Literal('auto')]),
+    invert: Type.Optional(Type.Enum(['never', 'auto'])),
     /** How a picture of another size becomes height x width; see docs/model.md. */
-    fit: Type.Union([Type.Literal('fill'), Type.Literal('contain'), Type.Literal('cover'), Type.Literal('ink')]),
+    fit: Type.Optional(Type.Enum(['fill', 'contain', 'cover', 'ink'])),
+    resize: Type.Optional(Type.Union([Type.Integer(), Type.Tuple([Type.Integer(), Type.Integer()])])),
     /** With `fit: ink`: the longer side of the scaled ink, in pixels. */
     ink_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 4096 })),
   },
@@ -45,7 +47,11 @@ const ManifestSchema = Type.Object(
   { additionalProperties: false },
 )
 
-export interface InputSpec extends Omit<Static<typeof InputSchema>, 'ink_size'> {
+type InputJson = Static<typeof InputSchema>
+
+export interface InputSpec extends Omit<InputJson, 'invert' | 'fit' | 'resize' | 'ink_size'> {
+  invert: 'never' | 'auto'
+  fit: 'fill' | 'contain' | 'cover' | 'ink'
   inkSize: number
 }
 
@@ -72,7 +78,10 @@ export function parseManifest(text: string): Manifest {
   if (!Value.Check(ManifestSchema, json)) throw new Error(describe(json))
   const { weights, ...rest } = json
   const architecture = parseArchitecture(json.architecture)
-  if (architecture.inChannels !== 1) throw new Error('architecture.in_channels: the server reads one-channel pictures')
+  const channels = (json.input.channels ?? 'grey') === 'grey' ? 1 : 3
+  if (architecture.inChannels !== channels) {
+    throw new Error(`architecture.in_channels: ${architecture.inChannels}, but input.channels makes ${channels}`)
+  }
   const labels = json.labels ?? Array.from({ length: architecture.numClasses }, (_, id) => String(id))
   if (labels.length !== architecture.numClasses) {
     throw new Error(`labels: ${labels.length} for ${architecture.numClasses} classes`)
@@ -80,12 +89,12 @@ export function parseManifest(text: string): Manifest {
   return { ...rest, architecture, input: parseInput(json.input), labels, weightsSha256: weights.sha256 }
 }
 
-function parseInput({ ink_size, ...input }: Static<typeof InputSchema>): InputSpec {
+function parseInput({ resize, ink_size, invert = 'never', fit = 'fill', ...input }: InputJson): InputSpec {
   const shorter = Math.min(input.height, input.width)
   // MNIST's proportion: 20 pixels of ink in a picture of 28.
   const inkSize = ink_size ?? Math.max(1, Math.round((shorter * 20) / 28))
   if (inkSize > shorter) throw new Error('input.ink_size: larger than the input')
-  return { ...input, inkSize }
+  return { ...input, invert, fit, inkSize }
 }
 
 function describe(json: unknown): string {

@@ -11,7 +11,7 @@ export interface Reference {
   count: number
   /** `[count, C, H, W]`, normalised. */
   input: Float32Array
-  /** `[count, numClasses]` */
+  /** `[count, numClasses]`; empty if the model has no classifier. */
   logits: Float32Array
   /** `[count, embeddingSize]` */
   embedding: Float32Array
@@ -31,7 +31,8 @@ export function loadReference({ directory, manifest }: RepositoryEntry): Referen
     return {
       count,
       input: tensors.take('input', [count, architecture.inChannels, input.height, input.width]),
-      logits: tensors.take('logits', [count, architecture.numClasses]),
+      logits:
+        architecture.numClasses === 0 ? new Float32Array() : tensors.take('logits', [count, architecture.numClasses]),
       embedding: tensors.take('embedding', [count, architecture.embeddingSize]),
     }
   })

@@ -6,11 +6,19 @@ export interface Graph {
   /** One input: float32, normalised, `[C, H, W]`. */
   input: { name: string; shape: [number, number, number] }
   nodes: GraphNode[]
-  /** Names of the nodes that answer: `[numClasses]` and `[embeddingSize]` per item. */
-  outputs: { logits: string; embedding: string }
+  /** Names of the nodes that answer: `[numClasses]` per item if the model has a classifier, and `[embeddingSize]`. */
+  outputs: { logits?: string; embedding: string }
 }
 
-export type GraphNode = ConvNode | AddNode | SubsampleNode | PoolNode | DenseNode
+export type GraphNode =
+  | ConvNode
+  | NormNode
+  | AddNode
+  | MaxPoolNode
+  | AveragePoolNode
+  | SubsampleNode
+  | PoolNode
+  | DenseNode
 
 interface NodeBase {
   /** Unique. Later nodes refer to this one by it. */
@@ -33,11 +41,41 @@ export interface ConvNode extends NodeBase {
   relu: boolean
 }
 
+/** `scale[c] * x + shift[c]`: a batch norm that follows no convolution. */
+export interface NormNode extends NodeBase {
+  op: 'norm'
+  input: string
+  scale: Float32Array
+  shift: Float32Array
+  relu: boolean
+}
+
 /** Elementwise sum of two values of the same shape: a block and its shortcut. */
 export interface AddNode extends NodeBase {
   op: 'add'
   inputs: [string, string]
   relu: boolean
+}
+
+/** MaxPool2d. What `pad` adds on all four sides is never the largest. */
+export interface MaxPoolNode extends NodeBase {
+  op: 'maxpool'
+  input: string
+  kernel: number
+  stride: number
+  pad: number
+}
+
+/**
+ * AvgPool2d(2, 2, ceil_mode=True, count_include_pad=False): the last window of an odd height or width averages only what
+ * is there.
+ */
+export interface AveragePoolNode extends NodeBase {
+  op: 'averagepool'
+  input: string
+  /** Of the input. */
+  height: number
+  width: number
 }
 
 /** Keeps every `stride`-th row and column, then adds zero channels before and after: the shortcut without parameters. */
@@ -61,7 +99,7 @@ export interface PoolNode extends NodeBase {
   matrix: Float32Array
 }
 
-/** `y = W x + b`, W `[outFeatures, inFeatures]`, row-major. */
+/** `y = W x + b`, W `[outFeatures, inFeatures]`, row-major, then ReLU if `relu`. */
 export interface DenseNode extends NodeBase {
   op: 'dense'
   input: string
@@ -69,6 +107,7 @@ export interface DenseNode extends NodeBase {
   bias: Float32Array
   inFeatures: number
   outFeatures: number
+  relu: boolean
 }
 
 /** Values of one tensor of this shape. */
@@ -76,11 +115,22 @@ export function countValues(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
-/** Number of weights and biases. */
-export function countParameters(graph: Graph): number {
+/** Number of weights and biases, batch norms folded in. */
+export function countParameters({ nodes }: Graph): number {
   let count = 0
-  for (const node of graph.nodes) {
+  for (const node of nodes) {
     if (node.op === 'conv' || node.op === 'dense') count += node.weight.length + node.bias.length
+    if (node.op === 'norm') count += node.scale.length + node.shift.length
+  }
+  return count
+}
+
+/** Multiplications with additions that one input costs in the convolutions and linear layers. The rest is next to nothing. */
+export function countMultiplyAdds({ nodes }: Graph): number {
+  let count = 0
+  for (const node of nodes) {
+    if (node.op === 'conv') count += node.inChannels * node.kernel ** 2 * countValues(node.shape)
+    if (node.op === 'dense') count += node.inFeatures * node.outFeatures
   }
   return count
 }

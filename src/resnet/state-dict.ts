@@ -46,6 +46,11 @@ export class StateDict {
     return tensor.data
   }
 
+  /** Undefined when there is no `name`. */
+  shapeOf(name: string): number[] | undefined {
+    return this.#tensors.get(name)?.shape
+  }
+
   /** Length of the first axis of `name`. Throws when it is missing. */
   rows(name: string): number {
     const [rows] = this.#tensors.get(name)?.shape ?? []

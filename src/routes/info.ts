@@ -55,7 +55,7 @@ function describe({ manifest, precision, precisionReason }: Model): object {
     architecture: {
       block: architecture.block,
       layers: architecture.layers,
-      width: architecture.width,
+      width: architecture.planes[0],
       shortcut: architecture.shortcut,
       in_channels: architecture.inChannels,
       embedding_size: architecture.embeddingSize,

@@ -22,9 +22,9 @@ const TOLERANCE = 1e-3
  * average out over; how much also depends on the kernels that the processor gets (0.99987 and 0.99991 at depth 50).
  */
 function leastHalfCosine({ entry }: ParityFixture): number {
-  const { block, layers, width } = entry.manifest.architecture
+  const { block, layers, planes } = entry.manifest.architecture
   const blocks = layers.reduce((sum, count) => sum + count)
-  const isNarrow = width <= 2
+  const isNarrow = (planes[0] as number) <= 2
   if (blocks > 16) return isNarrow ? 0.99 : 0.998
   return isNarrow && block === 'bottleneck' ? 0.9995 : 0.9999
 }

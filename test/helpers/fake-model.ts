@@ -1,20 +1,13 @@
 import type { Model, Prediction, PredictOptions } from '../../src/model/model.ts'
 import type { Manifest } from '../../src/repository/manifest.ts'
+import { parseArchitecture } from '../../src/resnet/architecture.ts'
 
 /** A manifest of a tiny model: 2 x 3 pixels, three classes, an embedding of four. */
 export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
   return {
     name: 'fake',
     version: '1',
-    architecture: {
-      block: 'basic',
-      layers: [1],
-      width: 1,
-      shortcut: 'projection',
-      inChannels: 1,
-      embeddingSize: 4,
-      numClasses: 3,
-    },
+    architecture: parseArchitecture({ block: 'basic', layers: [1], width: 1, embedding_size: 4, num_classes: 3 }),
     input: { height: 2, width: 3, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 1 },
     labels: ['zero', 'one', 'two'],
     weightsSha256: '0'.repeat(64),

@@ -11,13 +11,13 @@ export const FIXTURE_BATCH = 3
 
 export interface ParityFixture {
   entry: RepositoryEntry
-  /** `[FIXTURE_BATCH, 1, H, W]` */
+  /** `[FIXTURE_BATCH, C, H, W]` */
   input: Float32Array
   /** What PyTorch answers, rows in the order of the inputs. */
   expected: Outputs
 }
 
-/** Folders written by training/fixtures.py. PARITY_FIXTURES names others, such as the full-width models. */
+/** Folders written by training/fixtures.py and training/library_fixtures.py. PARITY_FIXTURES names others, such as the full-width models. */
 export const parityRoot = process.env.PARITY_FIXTURES ?? fileURLToPath(new URL('../fixtures/parity', import.meta.url))
 
 export const parityNames = readdirSync(parityRoot).sort()
@@ -26,13 +26,13 @@ export function readParityFixture(name: string, root = parityRoot): ParityFixtur
   const directory = join(root, name)
   const manifest = parseManifest(readFileSync(join(directory, 'model.json'), 'utf8'))
   const { height, width } = manifest.input
-  const { numClasses, embeddingSize } = manifest.architecture
+  const { inChannels, numClasses, embeddingSize } = manifest.architecture
   const tensors = readSafetensors(readFileSync(join(directory, 'expected.safetensors')))
   return {
     entry: { directory, manifest },
-    input: tensors.take('input', [FIXTURE_BATCH, 1, height, width]),
+    input: tensors.take('input', [FIXTURE_BATCH, inChannels, height, width]),
     expected: {
-      logits: tensors.take('logits', [FIXTURE_BATCH, numClasses]),
+      logits: numClasses === 0 ? new Float32Array() : tensors.take('logits', [FIXTURE_BATCH, numClasses]),
       embedding: tensors.take('embedding', [FIXTURE_BATCH, embeddingSize]),
     },
   }
@@ -48,7 +48,7 @@ export function rowOf(values: Float32Array, index: number): Float32Array {
   return values.subarray(index * length, (index + 1) * length)
 }
 
-/** Largest difference of two vectors over the largest value of the expected one. */
+/** Largest difference of two vectors over the largest value of the expected one; 0 if they have no values. */
 export function relativeDifference(actual: Float32Array, expected: Float32Array): number {
   if (actual.length !== expected.length) throw new Error(`${actual.length} values instead of ${expected.length}`)
   let difference = 0
@@ -57,5 +57,5 @@ export function relativeDifference(actual: Float32Array, expected: Float32Array)
     difference = Math.max(difference, Math.abs(value - (actual[i] as number)))
     peak = Math.max(peak, Math.abs(value))
   }
-  return difference / peak
+  return actual.length === 0 ? 0 : difference / peak
 }

@@ -64,7 +64,7 @@ class Case:
         picture = Image.open(PICTURE).convert("RGB" if channels == 3 else "L")
         _, of_picture = pooled(model, pool, prepare(picture)[None])
         expected = {"input": x, "logits": logits, "embedding": embedding, "picture": of_picture}
-        save_file({key: value.contiguous() for key, value in expected.items()}, self.folder / f"{self.name}.expected.safetensors")
+        save_file({key: value.contiguous().clone() for key, value in expected.items()}, self.folder / f"{self.name}.expected.safetensors")
         (self.folder / f"{self.name}.json").write_text(json.dumps({"file": file, "options": list(options)}))
 
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { adaptivePoolMatrix } from '../../src/resnet/resnet.ts'
+import { adaptivePoolMatrix } from '../../src/resnet/layers.ts'
 
 /** PyTorch's start_index and end_index (aten/src/ATen/native/AdaptivePooling.h), in its integer arithmetic. */
 function pytorchWindow(band: number, bands: number, size: number): [number, number] {

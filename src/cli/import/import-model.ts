@@ -42,7 +42,7 @@ export async function importModel(path: string, options: ImportOptions): Promise
   const config = loadConfig()
   const target = targetFolder(options.repository ?? config.MODEL_REPOSITORY, options)
   const check = options.check === undefined ? undefined : readCheckFile(options.check)
-  const checkpoint = openCheckpoint(path)
+  const checkpoint = await openCheckpoint(path)
   try {
     const planned = planImport(checkpoint, {
       ...options,

@@ -39,6 +39,10 @@ export function int(name: string, i: number): OnnxAttribute {
   return { name, type: ATTRIBUTE_TYPE.int, i }
 }
 
+export function text(name: string, s: string): OnnxAttribute {
+  return { name, type: ATTRIBUTE_TYPE.string, s: Buffer.from(s) }
+}
+
 export function ints(name: string, values: number[]): OnnxAttribute {
   return { name, type: ATTRIBUTE_TYPE.ints, ints: values }
 }

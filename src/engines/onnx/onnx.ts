@@ -69,7 +69,7 @@ function asCompiled(
     async run({ input, batchSize, threads = 'all' }): Promise<Outputs> {
       const answers = await sessions[threads].run(input, batchSize)
       return {
-        logits: answers[outputs.logits] as Float32Array,
+        logits: outputs.logits === undefined ? new Float32Array() : (answers[outputs.logits] as Float32Array),
         embedding: answers[outputs.embedding] as Float32Array,
       }
     },

@@ -5,7 +5,9 @@ import type { ConvNode } from '../../resnet/graph.ts'
  * the most that fits, so nothing saturates and every processor computes the same integers (docs/adr/0012).
  */
 const WEIGHT_LIMIT = 64
-const INT32_LIMIT = 2 ** 31 - 1
+
+/** Largest magnitude of a bias: half of what int32 holds, so that the products have room beside it. */
+const BIAS_LIMIT = 2 ** 30
 
 /** Real weight = `weightScale[o] * weight`, real bias = `inputScale * weightScale[o] * bias`. */
 interface QuantizedConv {
@@ -21,8 +23,10 @@ interface QuantizedConv {
  * Quantises weights to seven bits, symmetric, with one scale per output channel. Quantises the bias to int32 with the scale of
  * the products, so that it is added before rounding. `inputScale` is the scale of the uint8 input.
  */
-export function quantizeConv(node: ConvNode, inputScale: number): QuantizedConv {
-  const { weight, bias, outChannels } = node
+export function quantizeConv(
+  { weight, bias, outChannels }: Pick<ConvNode, 'weight' | 'bias' | 'outChannels'>,
+  inputScale: number,
+): QuantizedConv {
   const perOutput = weight.length / outChannels
   const quantized = {
     weight: new Int8Array(weight.length),
@@ -32,12 +36,14 @@ export function quantizeConv(node: ConvNode, inputScale: number): QuantizedConv 
   for (let o = 0; o < outChannels; o++) {
     const from = o * perOutput
     const channel = weight.subarray(from, from + perOutput)
+    const forWeights = largestMagnitude(channel) / WEIGHT_LIMIT
+    // A channel that training has let die has tiny weights and an ordinary bias: then the bias counts.
+    const forBias = Math.abs(bias[o] as number) / (inputScale * BIAS_LIMIT)
     // A channel of zeros can have any scale except 0.
-    const scale = Math.fround((largestMagnitude(channel) || 1) / WEIGHT_LIMIT)
+    const scale = Math.fround(Math.max(forWeights, forBias)) || 1
     quantized.weightScale[o] = scale
     for (let i = 0; i < perOutput; i++) quantized.weight[from + i] = Math.round((channel[i] as number) / scale)
-    const sum = Math.round((bias[o] as number) / (inputScale * scale))
-    quantized.bias[o] = Math.max(-INT32_LIMIT, Math.min(INT32_LIMIT, sum))
+    quantized.bias[o] = Math.round((bias[o] as number) / (inputScale * scale))
   }
   return quantized
 }

@@ -38,6 +38,7 @@ const root = protobuf.Root.fromJSON({
       fields: {
         name: { type: 'string', id: 1 },
         i: { type: 'int64', id: 3 },
+        s: { type: 'bytes', id: 4 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 },
       },
@@ -64,7 +65,7 @@ const ModelProto = root.lookupType('ModelProto')
 export const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
 
 /** AttributeProto.AttributeType */
-export const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const
+export const ATTRIBUTE_TYPE = { int: 2, string: 3, ints: 7 } as const
 
 export interface OnnxTensor {
   name: string
@@ -77,6 +78,7 @@ export interface OnnxAttribute {
   name: string
   type: number
   i?: number
+  s?: Uint8Array
   ints?: number[]
 }
 

@@ -1,9 +1,19 @@
 import { float32ToBfloat16, float32ToFloat16 } from '../../repository/float16.ts'
-import type { AddNode, ConvNode, DenseNode, Graph, PoolNode, SubsampleNode } from '../../resnet/graph.ts'
+import type {
+  AddNode,
+  AveragePoolNode,
+  ConvNode,
+  DenseNode,
+  Graph,
+  MaxPoolNode,
+  NormNode,
+  PoolNode,
+  SubsampleNode,
+} from '../../resnet/graph.ts'
 import { emitNodes, type GraphEmitter } from '../graph-emitter.ts'
 import { type AttrValue, type DataType, DT, encodeSavedModel, type NodeDef, tensorShape } from './saved-model-schema.ts'
 
-/** Names of input and outputs in the signature `serving_default`. */
+/** Names of input and outputs in the signature `serving_default`. A model without a classifier has no `logits`. */
 export const SIGNATURE = { input: 'input', logits: 'logits', embedding: 'embedding' } as const
 
 const TYPES = { fp32: DT.float, fp16: DT.half, bf16: DT.bfloat16 } as const
@@ -27,9 +37,10 @@ export function emitSavedModel(graph: Graph, precision: EmittedPrecision): Uint8
     const node = emitter.output(name, value)
     return { node, dtype: DT.float, shape: [-1, ...(sizes.get(value) ?? [])] }
   }
+  const { logits, embedding } = graph.outputs
   const outputs = {
-    [SIGNATURE.logits]: output(SIGNATURE.logits, graph.outputs.logits),
-    [SIGNATURE.embedding]: output(SIGNATURE.embedding, graph.outputs.embedding),
+    ...(logits === undefined ? {} : { [SIGNATURE.logits]: output(SIGNATURE.logits, logits) }),
+    [SIGNATURE.embedding]: output(SIGNATURE.embedding, embedding),
   }
   const inputs = { [SIGNATURE.input]: { node: FEED, dtype: DT.string, shape: [] } }
   return encodeSavedModel(emitter.nodes, inputs, outputs)
@@ -65,6 +76,23 @@ class SavedModelEmitter implements GraphEmitter {
       ...padding(kernel, stride, pad),
     })
     this.#relu(this.#bias(node.relu ? `${name}/biased` : name, value, node.bias, this.#type), node)
+  }
+
+  norm(node: NormNode): void {
+    const { name, scale, shift } = node
+    const T = { type: this.#type }
+    const factor = this.#floats(`${name}/scale`, scale, [scale.length], this.#type)
+    const scaled = this.#node(`${name}/scaled`, 'Mul', [node.input, factor], { T })
+    this.#relu(this.#bias(node.relu ? `${name}/shifted` : name, scaled, shift, this.#type), node)
+  }
+
+  maxpool({ name, input, kernel, stride, pad }: MaxPoolNode): void {
+    this.#pool(name, 'MaxPool', input, kernel, stride, padding(kernel, stride, pad))
+  }
+
+  /** SAME adds at the end of an odd height or width, and does not average what it adds. */
+  averagepool({ name, input }: AveragePoolNode): void {
+    this.#pool(name, 'AvgPool', input, 2, 2, { padding: { s: Buffer.from('SAME') } })
   }
 
   add(node: AddNode): void {
@@ -112,7 +140,8 @@ class SavedModelEmitter implements GraphEmitter {
 
   dense(node: DenseNode): void {
     const weight = this.#floats(`${node.name}/weight`, node.weight, [node.outFeatures, node.inFeatures])
-    this.#bias(node.name, this.#matmul(`${node.name}/product`, node.input, weight, true), node.bias, DT.float)
+    const product = this.#matmul(`${node.name}/product`, node.input, weight, true)
+    this.#relu(this.#bias(node.relu ? `${node.name}/biased` : node.name, product, node.bias, DT.float), node, DT.float)
   }
 
   output(name: string, value: string): string {
@@ -120,8 +149,25 @@ class SavedModelEmitter implements GraphEmitter {
   }
 
   /** The last value of a node has the node's name. */
-  #relu(value: string, { name, relu }: ConvNode | AddNode): void {
-    if (relu) this.#node(name, 'Relu', [value], { T: { type: this.#type } })
+  #relu(value: string, { name, relu }: ConvNode | NormNode | AddNode | DenseNode, type = this.#type): void {
+    if (relu) this.#node(name, 'Relu', [value], { T: { type } })
+  }
+
+  #pool(
+    name: string,
+    op: string,
+    input: string,
+    kernel: number,
+    stride: number,
+    pads: Record<string, AttrValue>,
+  ): void {
+    this.#node(name, op, [input], {
+      T: { type: this.#type },
+      ksize: { list: { i: [1, kernel, kernel, 1] } },
+      strides: { list: { i: [1, stride, stride, 1] } },
+      data_format: { s: Buffer.from('NHWC') },
+      ...pads,
+    })
   }
 
   #bias(name: string, value: string, bias: Float32Array, type: DataType): string {

@@ -83,7 +83,7 @@ async function compile(tf: TfjsNode, graph: Graph, precision: EmittedPrecision):
         const answers = model.predict({ [SIGNATURE.input]: bytes })
         try {
           return {
-            logits: read(answers[SIGNATURE.logits]),
+            logits: graph.outputs.logits === undefined ? new Float32Array() : read(answers[SIGNATURE.logits]),
             embedding: read(answers[SIGNATURE.embedding]),
           }
         } finally {
@@ -100,7 +100,7 @@ async function compile(tf: TfjsNode, graph: Graph, precision: EmittedPrecision):
 }
 
 function read(tensor: TfjsTensor | undefined): Float32Array {
-  if (tensor === undefined) throw new Error('the session did not answer both outputs')
+  if (tensor === undefined) throw new Error('the session left out an output')
   return tensor.dataSync()
 }
 

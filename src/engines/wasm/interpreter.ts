@@ -1,7 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { AddNode, ConvNode, DenseNode, Graph, PoolNode, SubsampleNode } from '../../resnet/graph.ts'
+import type {
+  AddNode,
+  ConvNode,
+  DenseNode,
+  Graph,
+  MaxPoolNode,
+  NormNode,
+  PoolNode,
+  SubsampleNode,
+} from '../../resnet/graph.ts'
 
-/** Tensors named `<node>.weight`, `<node>.bias` and `<node>.matrix`. The owner disposes of them. */
+/** Tensors named by node and field, such as `conv1.weight`. The owner disposes of them. */
 export type TensorWeights = Map<string, tf.Tensor>
 
 /** Uploads the weights in tfjs' layouts: convolutions HWIO, dense layers [in, out]. */
@@ -19,6 +28,9 @@ export function uploadWeights(graph: Graph): TensorWeights {
         transposed(tf.tensor2d(node.weight, [node.outFeatures, node.inFeatures]), [1, 0]),
       )
       weights.set(`${node.name}.bias`, tf.tensor1d(node.bias))
+    } else if (node.op === 'norm') {
+      weights.set(`${node.name}.scale`, tf.tensor1d(node.scale))
+      weights.set(`${node.name}.shift`, tf.tensor1d(node.shift))
     } else if (node.op === 'pool') {
       weights.set(`${node.name}.matrix`, tf.tensor2d(node.matrix, [node.height, node.bands]))
     }
@@ -34,25 +46,33 @@ function transposed(tensor: tf.Tensor, order: number[]): tf.Tensor {
 
 /**
  * Runs the graph op by op on `[batchSize, C, H, W]` values; intermediate values are NHWC. Call it in a `tf.tidy`, which
- * disposes of all tensors but the two answers.
+ * disposes of all tensors but the answers.
  */
 export function interpret(
   graph: Graph,
   weights: TensorWeights,
   data: Float32Array,
   batchSize: number,
-): { logits: tf.Tensor; embedding: tf.Tensor } {
+): { logits: tf.Tensor | undefined; embedding: tf.Tensor } {
   const nchw = tf.tensor4d(data, [batchSize, ...graph.input.shape])
   const values = new Map<string, tf.Tensor>([[graph.input.name, tf.transpose(nchw, [0, 2, 3, 1])]])
   const value = (name: string): tf.Tensor => get(values, name)
   for (const node of graph.nodes) values.set(node.name, evaluate(node, value, weights))
-  return { logits: value(graph.outputs.logits), embedding: value(graph.outputs.embedding) }
+  const { logits, embedding } = graph.outputs
+  return { logits: logits === undefined ? undefined : value(logits), embedding: value(embedding) }
 }
 
 function evaluate(node: Graph['nodes'][number], value: (name: string) => tf.Tensor, weights: TensorWeights): tf.Tensor {
   switch (node.op) {
     case 'conv':
       return conv(node, value(node.input) as tf.Tensor4D, weights)
+    case 'norm':
+      return norm(node, value(node.input), weights)
+    case 'maxpool':
+      return maxPool(node, value(node.input) as tf.Tensor4D)
+    case 'averagepool':
+      // "same" adds at the end of an odd height or width, and does not average what it adds.
+      return tf.avgPool(value(node.input) as tf.Tensor4D, 2, 2, 'same')
     case 'add':
       return add(node, value(node.inputs[0]), value(node.inputs[1]))
     case 'subsample':
@@ -85,6 +105,16 @@ function conv(node: ConvNode, x: tf.Tensor4D, weights: TensorWeights): tf.Tensor
   })
 }
 
+function norm(node: NormNode, x: tf.Tensor, weights: TensorWeights): tf.Tensor {
+  const scaled = tf.mul(x, get(weights, `${node.name}.scale`))
+  const shifted = tf.add(scaled, get(weights, `${node.name}.shift`))
+  return node.relu ? tf.relu(shifted) : shifted
+}
+
+function maxPool({ kernel, stride, pad }: MaxPoolNode, x: tf.Tensor4D): tf.Tensor {
+  return tf.maxPool(x, kernel, stride, pad)
+}
+
 function add(node: AddNode, a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   const sum = tf.add(a, b)
   return node.relu ? tf.relu(sum) : sum
@@ -111,7 +141,8 @@ function pool(node: PoolNode, x: tf.Tensor, weights: TensorWeights): tf.Tensor {
 
 function dense(node: DenseNode, x: tf.Tensor2D, weights: TensorWeights): tf.Tensor {
   const weight = get(weights, `${node.name}.weight`) as tf.Tensor2D
-  return tf.fused.matMul({ a: x, b: weight, bias: get(weights, `${node.name}.bias`) })
+  const bias = get(weights, `${node.name}.bias`)
+  return tf.fused.matMul({ a: x, b: weight, bias, activation: node.relu ? 'relu' : 'linear' })
 }
 
 function get(tensors: Map<string, tf.Tensor>, name: string): tf.Tensor {

@@ -28,9 +28,9 @@ function compileForTfjs(graph: Graph): CompiledGraph {
     precision: 'fp32',
     async run({ input, batchSize }): Promise<Outputs> {
       const answers = tf.tidy(() => interpret(graph, weights, input, batchSize))
-      const [logits, embedding] = await Promise.all([answers.logits.data(), answers.embedding.data()])
-      tf.dispose([answers.logits, answers.embedding])
-      return { logits: logits as Float32Array, embedding: embedding as Float32Array }
+      const [logits, embedding] = await Promise.all([answers.logits?.data(), answers.embedding.data()])
+      tf.dispose(answers)
+      return { logits: (logits ?? new Float32Array()) as Float32Array, embedding: embedding as Float32Array }
     },
     async dispose() {
       for (const tensor of weights.values()) tensor.dispose()

@@ -39,8 +39,13 @@ describe('quantizeConv', () => {
     expect((bias[0] as number) * 0.05 * (weightScale[0] as number)).toBeCloseTo(-0.6, 3)
   })
 
-  it('keeps a bias beyond 32 bits within them', () => {
-    expect([...quantizeConv(conv([1e-9, 1e-9], [1, -1]), 1e-6).bias]).toEqual([2 ** 31 - 1, -(2 ** 31 - 1)])
+  it('keeps the bias of a channel whose weights have all but vanished, with room in 32 bits for the products', () => {
+    const { weight, bias, weightScale } = quantizeConv(conv([1e-9, 1e-9], [1, -1]), 1e-6)
+    expect([...weight]).toEqual([0, 0])
+    for (const [o, value] of [1, -1].entries()) {
+      expect((bias[o] as number) * 1e-6 * (weightScale[o] as number)).toBeCloseTo(value, 6)
+      expect(Math.abs(bias[o] as number)).toBeLessThanOrEqual(2 ** 30 + 64)
+    }
   })
 
   it('makes zeros of a channel of zeros', () => {

@@ -55,7 +55,8 @@ export async function runSavedModel(model: DecodedSavedModel, input: Float32Arra
       const node = model.outputs[name]?.name.replace(/:0$/, '') ?? ''
       return tf.keep(required(values.get(node), node).clone())
     }
-    return { logits: output('logits'), embedding: output('embedding') }
+    const logits = model.outputs.logits === undefined ? tf.keep(tf.tensor1d([])) : output('logits')
+    return { logits, embedding: output('embedding') }
   })
   const outputs = { logits: await answers.logits.data(), embedding: await answers.embedding.data() }
   tf.dispose([answers.logits, answers.embedding])
@@ -84,6 +85,12 @@ function evaluate({ op, attr }: Node, [a, b, c, d]: tf.Tensor[], fed: Float32Arr
     case 'BiasAdd':
     case 'AddV2':
       return tf.add(x, y)
+    case 'Mul':
+      return tf.mul(x, y)
+    case 'MaxPool':
+      return maxPool(attr, x as tf.Tensor4D)
+    case 'AvgPool':
+      return tf.avgPool(x as tf.Tensor4D, 2, 2, 'same')
     case 'Relu':
       return tf.relu(x)
     case 'Mean':
@@ -120,6 +127,21 @@ function convolution(attr: Node['attr'], x: tf.Tensor4D, filter: tf.Tensor4D): t
     [0, 0],
   ])
   return tf.conv2d(padded as tf.Tensor4D, filter, [strides[1], strides[2]], 'valid')
+}
+
+/** What is added around the picture is never the largest. */
+function maxPool(attr: Node['attr'], x: tf.Tensor4D): tf.Tensor {
+  if (text(attr.padding) !== 'EXPLICIT') throw new Error('MaxPool without explicit padding')
+  const [, kernel = 0] = attr.ksize?.list?.i ?? []
+  const [, stride = 0] = attr.strides?.list?.i ?? []
+  const [, , top = 0, bottom = 0, left = 0, right = 0] = attr.explicit_paddings?.list?.i ?? []
+  const around: [number, number][] = [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ]
+  return tf.maxPool(tf.pad(x, around, -1e30) as tf.Tensor4D, kernel, stride, 'valid')
 }
 
 function constant({ tensor }: Attribute): tf.Tensor {
