@@ -61,10 +61,11 @@ describe('keys with bounds of their own', () => {
     expect(engine.seen).toEqual([many('h', 2)])
   })
 
-  it('send ahead, where batches are held, only one that is full by their own bound', async () => {
-    const { batcher, sent } = await measured({ batchTimeoutMs: 10, aheadFrom: 2 })
+  it('send ahead, where batches are held, only one that is full by their own bound, however long it has waited', async () => {
+    const { batcher, clock, sent } = await measured({ batchTimeoutMs: 10, aheadFrom: 2 })
     batcher.submit('k', many('a', 8))
     batcher.submit('k', many('b', 7))
+    await clock.advance(10)
     batcher.submit('heavy', many('h', 1))
     expect(sent()).toEqual([['k', 8]])
     batcher.submit('heavy', many('i', 1))
@@ -106,6 +107,14 @@ describe('a deadline', () => {
     expect([code('heavy', 4, 2200), code('heavy', 4, 2400)]).toEqual(['deadline_unreachable', undefined])
     batcher.submit('heavy', many('before', 2))
     expect([code('k', 16, 1300), code('k', 16, 1450)]).toEqual(['deadline_unreachable', undefined])
+  })
+
+  it('does not count what another engine still computes when its own batches are done', async () => {
+    const { batcher, clock } = await measured({ capacity: () => 2 })
+    for (const input of ['first', 'second']) batcher.submit('k', many(input, 8))
+    for (const key of ['k', 'heavy', 'k']) batcher.submit(key, many(key, 2))
+    // 80 ms of those that run. Then one engine has the heavy batch for a second, the other one of the light ones.
+    expect(batcher.refusal('k', 5, clock.now() + 400)).toBeUndefined()
   })
 
   it('is never refused to what fits into the next batch of its own key', async () => {
