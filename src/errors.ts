@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   'unauthorized',
   'not_found',
   'model_not_found',
+  'no_classifier',
   'method_not_allowed',
   'request_timeout',
   'payload_too_large',

@@ -17,10 +17,10 @@ export interface BatchEngine<Key, Input, Output extends object> {
   /** Engines that can compute now; 0 while all restart. */
   readonly ready: number
   /**
-   * Where the next batch may go while `waiting` items wait in all; undefined: nowhere yet. When the answer changes for
-   * another reason than a batch's start or end, `Batcher.wake` must be called.
+   * Where the next batch, of at most `maxBatchSize` items, may go while `waiting` items wait in all; undefined: nowhere
+   * yet. When the answer changes for another reason than a batch's start or end, `Batcher.wake` must be called.
    */
-  offer(waiting: number): Place | undefined
+  offer(waiting: number, maxBatchSize: number): Place | undefined
   /**
    * Computes one batch, all of one key. One output per input, in order. Rejects with `engine_unavailable` when the engine
    * ended; any other rejection is blamed on the inputs.
@@ -28,9 +28,9 @@ export interface BatchEngine<Key, Input, Output extends object> {
   run(key: Key, inputs: Input[]): Promise<Output[]>
 }
 
-export interface BatcherOptions {
-  /** Most items in one batch. */
-  maxBatchSize: number
+export interface BatcherOptions<Key> {
+  /** Most items in one batch of a key; always the same. */
+  maxBatchSizeOf: (key: Key) => number
   /** Milliseconds that a batch may wait to fill up while the engine is free; 0 sends it at once. */
   batchTimeoutMs: number
   /** Most items waiting; beyond it `submit` refuses with `queue_full`. */
@@ -54,15 +54,15 @@ export interface BatcherOptions {
  */
 export class Batcher<Key, Input, Output extends object> {
   readonly #engine: BatchEngine<Key, Input, Output>
-  readonly #options: BatcherOptions
+  readonly #options: BatcherOptions<Key>
   readonly #queue = new FairQueue<BatchJob<Key, Input, Output>>()
-  readonly #schedule: EngineSchedule
+  readonly #schedule: EngineSchedule<Key>
   /** Batches to be computed again. */
   readonly #retries: Pick<Batch<Key, Input, Output>, 'items' | 'losses'>[] = []
   #stopHold: (() => void) | undefined
   #draining: { promise: Promise<void>; resolve: () => void } | undefined
 
-  constructor(engine: BatchEngine<Key, Input, Output>, options: BatcherOptions) {
+  constructor(engine: BatchEngine<Key, Input, Output>, options: BatcherOptions<Key>) {
     this.#engine = engine
     this.#options = options
     this.#schedule = new EngineSchedule({ ...options, concurrency: () => engine.ready })
@@ -73,18 +73,19 @@ export class Batcher<Key, Input, Output extends object> {
     return this.#queue.size
   }
 
-  /** Whole seconds until everything that waits now is done, from 1 to 60. */
+  /** Whole seconds until what waits now is done, from 1 to 60. */
   get retryAfterS(): number {
-    return Math.min(Math.max(Math.ceil(this.#schedule.msUntilDone(this.#queue.size) / 1000), 1), 60)
+    const everything = this.#queue.ahead(Number.POSITIVE_INFINITY)
+    return Math.min(Math.max(Math.ceil(this.#schedule.msUntilDone(everything) / 1000), 1), 60)
   }
 
   /**
-   * Why a request of `items` would be refused now: `draining`, `deadline_exceeded`, `queue_full`, or
+   * Why a request of `items` under `key` would be refused now: `draining`, `deadline_exceeded`, `queue_full`, or
    * `deadline_unreachable` at the measured speed. A request that fits into the next batch is never unreachable: it costs
    * little if it is late, and the speed must be measured again.
    */
-  refusal(items: number, deadline = Number.POSITIVE_INFINITY): ServeError | undefined {
-    const { clock, maxBatchSize, maxQueueSize } = this.#options
+  refusal(key: Key, items: number, deadline = Number.POSITIVE_INFINITY): ServeError | undefined {
+    const { clock, maxBatchSizeOf, maxQueueSize } = this.#options
     if (this.#draining) return new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 })
     const msLeft = deadline - clock.now()
     if (msLeft <= 0) return new ServeError('deadline_exceeded', 'the deadline passed before the request was queued')
@@ -92,10 +93,16 @@ export class Batcher<Key, Input, Output extends object> {
     if (this.#queue.size + items > maxQueueSize) {
       return new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
     }
-    const place = this.#queue.ahead(items) + items
-    const leavesAtOnce = this.#queue.size === 0 && this.#engine.offer(items) === 'compute'
+    const maxBatchSize = maxBatchSizeOf(key)
+    const work = this.#queue.ahead(items)
+    const place = items + [...work.values()].reduce((sum, count) => sum + count, 0)
+    const leavesAtOnce = this.#queue.size === 0 && this.#engine.offer(items, maxBatchSize) === 'compute'
     if (leavesAtOnce || place <= maxBatchSize) return undefined
-    if (this.#schedule.canMeet(msLeft, this.#schedule.itemsAhead + place)) return undefined
+    const own = items + (work.get(key) ?? 0)
+    // This key comes last, since the end of its batches is asked for.
+    work.delete(key)
+    work.set(key, own)
+    if (this.#schedule.canMeet(msLeft, work)) return undefined
     const detail = 'the work ahead takes longer than the deadline allows'
     return new ServeError('deadline_unreachable', detail, { retryAfterS: this.retryAfterS })
   }
@@ -106,7 +113,7 @@ export class Batcher<Key, Input, Output extends object> {
    */
   async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
     throwIfCanceled(options)
-    const refusal = this.refusal(inputs.length, options.deadline)
+    const refusal = this.refusal(key, inputs.length, options.deadline)
     if (refusal) throw refusal
     const job: BatchJob<Key, Input, Output> = new Job({
       ...options,
@@ -148,35 +155,37 @@ export class Batcher<Key, Input, Output extends object> {
   /** The batch to send now; undefined when nothing waits, the engine offers no place, or the batch is held to fill up. */
   #nextBatch(): Batch<Key, Input, Output> | undefined {
     const [retry] = this.#retries
+    const first = retry?.items[0] ?? this.#queue.peek()
+    if (first === undefined) return undefined
     const waiting = this.#queue.size + (retry?.items.length ?? 0)
-    const place = waiting > 0 ? this.#engine.offer(waiting) : undefined
+    const place = this.#engine.offer(waiting, this.#options.maxBatchSizeOf(first.job.key))
     if (place === undefined) return undefined
     if (retry) {
       this.#retries.shift()
       return { ...retry, place, reason: 'retry' }
     }
-    const { batchTimeoutMs, maxBatchSize, clock } = this.#options
-    // A batch sent ahead can no longer grow. Where batches are held to fill up, it must be full.
-    if (place === 'ahead' && batchTimeoutMs > 0 && this.#queue.size < maxBatchSize) return undefined
-    const { key, holdMs } = this.#next()
+    const { key, holdMs } = this.#next(place)
     if (holdMs > 0) {
-      this.#stopHold = clock.after(holdMs, () => this.wake())
+      if (holdMs < Number.POSITIVE_INFINITY) this.#stopHold = this.#options.clock.after(holdMs, () => this.wake())
       return undefined
     }
     const items = this.#take(key, place)
-    return items.length === 0 ? undefined : { items, place, reason: this.#reason(items.length, place), losses: 0 }
+    return items.length === 0 ? undefined : { items, place, reason: this.#reason(items, place), losses: 0 }
   }
 
   /**
-   * The key of the next batch, and the milliseconds to hold it: of the keys with the shortest hold, the first in turn. No
-   * key means whichever is first in turn.
+   * The key of the next batch, and the milliseconds to hold it (infinite if there is no batch for this place): of the keys
+   * with the shortest hold, the first in turn. No key means whichever is first in turn.
    */
-  #next(): { key?: Key; holdMs: number } {
-    const { batchTimeoutMs, maxBatchSize, clock } = this.#options
+  #next(place: Place): { key?: Key; holdMs: number } {
+    const { batchTimeoutMs, maxBatchSizeOf, clock } = this.#options
     if (batchTimeoutMs === 0 || this.#draining) return { holdMs: 0 }
     let next: { key?: Key; holdMs: number } = { holdMs: Number.POSITIVE_INFINITY }
     for (const [key, { count, oldestAt }] of this.#queue.waiting()) {
-      const holdMs = count >= maxBatchSize ? 0 : Math.max(0, oldestAt + batchTimeoutMs - clock.now())
+      const isFull = count >= maxBatchSizeOf(key)
+      // A batch sent ahead can no longer grow. Where batches are held to fill up, it must be full.
+      if (place === 'ahead' && !isFull) continue
+      const holdMs = isFull ? 0 : Math.max(0, oldestAt + batchTimeoutMs - clock.now())
       if (holdMs < next.holdMs) next = { key, holdMs }
     }
     return next
@@ -188,21 +197,25 @@ export class Batcher<Key, Input, Output extends object> {
    * speed again. Nothing goes ahead before a speed is measured, since it can no longer be dropped.
    */
   #take(key: Key | undefined, place: Place): BatchItem<Key, Input, Output>[] {
-    const { maxBatchSize, clock } = this.#options
-    const end = this.#schedule.earliestEnd(Math.min(this.#queue.size, maxBatchSize), place)
-    if (end === undefined) return place === 'ahead' ? [] : this.#queue.take(maxBatchSize, { key })
+    const { maxBatchSizeOf, clock } = this.#options
     const now = clock.now()
-    const fits = ({ deadline }: BatchJob<Key, Input, Output>) => deadline > end || deadline <= now
-    const timely = this.#queue.take(maxBatchSize, { key, fits })
+    const waiting = this.#queue.size
+    const fits = ({ key, deadline }: BatchJob<Key, Input, Output>): boolean => {
+      if (deadline <= now) return true
+      const end = this.#schedule.earliestEnd(key, Math.min(waiting, maxBatchSizeOf(key)), place)
+      return end === undefined ? place === 'compute' : deadline > end
+    }
+    const timely = this.#queue.take(maxBatchSizeOf, { key, fits })
     if (timely.length > 0) return timely
-    if (this.#schedule.isIdle) return this.#queue.take(maxBatchSize, { key })
+    if (this.#schedule.isIdle) return this.#queue.take(maxBatchSizeOf, { key })
     // This key has nothing timely; another may.
-    return key === undefined ? [] : this.#queue.take(maxBatchSize, { fits })
+    return key === undefined ? [] : this.#queue.take(maxBatchSizeOf, { fits })
   }
 
-  #reason(size: number, place: Place): DispatchReason {
-    const { maxBatchSize, batchTimeoutMs } = this.#options
-    if (size >= maxBatchSize) return 'full'
+  #reason(items: BatchItem<Key, Input, Output>[], place: Place): DispatchReason {
+    const { maxBatchSizeOf, batchTimeoutMs } = this.#options
+    const [first] = items
+    if (first && items.length >= maxBatchSizeOf(first.job.key)) return 'full'
     if (place === 'ahead') return 'ahead'
     return batchTimeoutMs > 0 && !this.#draining ? 'timeout' : 'idle'
   }
@@ -213,7 +226,7 @@ export class Batcher<Key, Input, Output extends object> {
     const [first] = items
     if (first === undefined) return
     const { key } = first.job
-    const scheduled = this.#schedule.add(items.length, place)
+    const scheduled = this.#schedule.add(key, items.length, place)
     const result = await this.#compute(key, items)
     const failed = result instanceof ServeError
     const startedAt = this.#schedule.end(scheduled, !failed)

@@ -59,10 +59,12 @@ export class FairQueue<J extends QueuedJob> {
     return groups
   }
 
-  /** Number of waiting inputs that leave before the last of `inputs` from a job added now. */
-  ahead(inputs: number): number {
-    let ahead = 0
-    for (const [job, taken] of this.#taken) ahead += Math.min(job.inputs.length - taken, inputs)
+  /** Number of waiting inputs, by key, that leave before the last of `inputs` from a job added now. */
+  ahead(inputs: number): Map<J['key'], number> {
+    const ahead = new Map<J['key'], number>()
+    for (const [job, taken] of this.#taken) {
+      ahead.set(job.key, (ahead.get(job.key) ?? 0) + Math.min(job.inputs.length - taken, inputs))
+    }
     return ahead
   }
 
@@ -70,14 +72,16 @@ export class FairQueue<J extends QueuedJob> {
    * Takes up to `max` inputs of one key, one per job and turn. Without `key`, takes that of the job whose turn is next. A
    * job that does not fit is skipped and keeps its turn.
    */
-  take(max: number, { key, fits = () => true }: TakeOptions<J> = {}): Item<J>[] {
+  take(max: (key: J['key']) => number, { key, fits = () => true }: TakeOptions<J> = {}): Item<J>[] {
     const items: Item<J>[] = []
     let chosen = key
+    let most = Number.POSITIVE_INFINITY
     // The loop visits a job again when it is added again: this is what makes the turns go round.
     for (const [job, index] of this.#taken) {
-      if (items.length === max) break
+      if (items.length === most) break
       if ((chosen !== undefined && job.key !== chosen) || !fits(job)) continue
       chosen = job.key
+      most = max(chosen)
       items.push({ job, index })
       this.#taken.delete(job)
       this.#size--

@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import { inFile } from '../repository/in-file.ts'
 
 const List = Type.Array(Type.String())
-const ByNumber = Type.Record(Type.String({ pattern: '^[0-9]+$' }), Type.String())
+const ByNumber = Type.Record(Type.String({ pattern: '^[0-9]+$' }), Type.String(), { additionalProperties: false })
 /** `dataset.class_to_idx` of torchvision. */
 const ByLabel = Type.Record(Type.String(), Type.Integer({ minimum: 0 }))
 

@@ -24,6 +24,11 @@ export function padToSizes(graph: CompiledGraph, sizes: readonly number[]): Comp
   }
 }
 
+/** The sizes for a model of which no batch is larger than `largest`. */
+export function sizesUpTo(sizes: readonly number[], largest: number): number[] {
+  return [...new Set(sizes.map((size) => Math.min(size, largest)))]
+}
+
 /** The smallest of `sizes` that holds the batch; `batchSize` itself if none does. */
 export function paddedSize(batchSize: number, sizes: readonly number[]): number {
   return sizes.find((size) => size >= batchSize) ?? batchSize

@@ -57,6 +57,7 @@ export class CachedModel implements Model {
   readonly manifest: Manifest
   readonly precision: Precision
   readonly precisionReason: string | undefined
+  readonly maxBatchSize: number
   readonly #inner: Model
   readonly #cache: PredictionCache
   readonly #prefix: string
@@ -65,9 +66,14 @@ export class CachedModel implements Model {
     this.manifest = inner.manifest
     this.precision = inner.precision
     this.precisionReason = inner.precisionReason
+    this.maxBatchSize = inner.maxBatchSize
     this.#inner = inner
     this.#cache = cache
     this.#prefix = cache.newPrefix()
+  }
+
+  refusal(inputs: number, deadline: number): ServeError | undefined {
+    return this.#inner.refusal(inputs, deadline)
   }
 
   async predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<Outcome[]> {

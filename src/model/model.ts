@@ -20,6 +20,13 @@ export interface Model {
   readonly precision: Precision
   /** Why `PRECISION=auto` did not choose a faster precision; undefined if it had no choice. */
   readonly precisionReason: string | undefined
+  /** Most inputs in one batch: the least of what the server and model.json allow. */
+  readonly maxBatchSize: number
+  /**
+   * Why a request of this many inputs would be refused now; asked before work is spent on them. `deadline` is on the
+   * batcher's clock (ms).
+   */
+  refusal(inputs: number, deadline: number): ServeError | undefined
   /**
    * Each input is a flat array of shape `[C, height, width]`, normalised. Returns one prediction per input, in order;
    * an input that fails alone gets its ServeError. Rejects with a ServeError if no input was accepted.

@@ -4,7 +4,6 @@ import type { Outputs, Precision } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { EnginePool } from '../workers/pool.ts'
-import type { LoadedInfo } from '../workers/protocol.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
 
 /** One batcher serves every model. The model is the key, so a batch never mixes two models. */
@@ -12,8 +11,11 @@ export type ModelBatcher = Batcher<ServedModel, Float32Array, Outputs>
 
 type Engine = Pick<EnginePool, 'count' | 'ready' | 'offer' | 'run'>
 
-/** The engine computes each batch as one array. */
-export function createModelBatcher(engine: Engine, options: BatcherOptions): ModelBatcher {
+/** The engine computes each batch as one array. Each model has its own bound on batches. */
+export function createModelBatcher(
+  engine: Engine,
+  options: Omit<BatcherOptions<ServedModel>, 'maxBatchSizeOf'>,
+): ModelBatcher {
   return new Batcher(
     {
       get count() {
@@ -22,7 +24,7 @@ export function createModelBatcher(engine: Engine, options: BatcherOptions): Mod
       get ready() {
         return engine.ready
       },
-      offer: (waiting) => engine.offer(waiting),
+      offer: (waiting, maxBatchSize) => engine.offer(waiting, maxBatchSize),
       async run(model, inputs) {
         const outputs = await engine.run(model.key, { input: concatenate(inputs), batchSize: inputs.length })
         const { numClasses, embeddingSize } = model.manifest.architecture
@@ -32,7 +34,7 @@ export function createModelBatcher(engine: Engine, options: BatcherOptions): Mod
         }))
       },
     },
-    options,
+    { ...options, maxBatchSizeOf: ({ maxBatchSize }) => maxBatchSize },
   )
 }
 
@@ -43,19 +45,25 @@ export class ServedModel implements Model {
   readonly manifest: Manifest
   readonly precision: Precision
   readonly precisionReason: string | undefined
+  readonly maxBatchSize: number
   readonly #batcher: ModelBatcher
 
   constructor(
     key: string,
     manifest: Manifest,
-    { precision, precisionReason }: Pick<LoadedInfo, 'precision' | 'precisionReason'>,
+    { precision, precisionReason, maxBatchSize }: Pick<Model, 'precision' | 'precisionReason' | 'maxBatchSize'>,
     batcher: ModelBatcher,
   ) {
     this.key = key
     this.manifest = manifest
     this.precision = precision
     this.precisionReason = precisionReason
+    this.maxBatchSize = maxBatchSize
     this.#batcher = batcher
+  }
+
+  refusal(inputs: number, deadline: number): ServeError | undefined {
+    return this.#batcher.refusal(this, inputs, deadline)
   }
 
   async predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<(Prediction | ServeError)[]> {

@@ -58,7 +58,7 @@ export class DecodeQueue<Result extends object | null> {
       const next = this.#queue.peek()
       const decoding = next?.job.inputs[next.index]
       if (next === undefined || decoding === undefined || !this.#gate.mayStart(decoding.pixels)) return
-      this.#queue.take(1)
+      this.#queue.take(() => 1)
       this.#run(decoding, (result) => next.job.settle(next.index, result))
     }
   }

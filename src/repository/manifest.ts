@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { type Architecture, ArchitectureSchema, parseArchitecture } from '../resnet/architecture.ts'
+import { embeddingSpace } from './embedding-space.ts'
 import { QuantizationSchema } from './quantization.ts'
 
 /** Model and version names. They are looked up in a map, never joined to a path. */
@@ -36,6 +37,9 @@ const ManifestSchema = Type.Object(
     architecture: ArchitectureSchema,
     input: InputSchema,
     labels: Type.Optional(Type.Array(Type.String())),
+    /** What makes probabilities of logits: of classes that exclude each other, of each class alone, or nothing. */
+    activation: Type.Optional(Type.Union([Type.Literal('softmax'), Type.Literal('sigmoid'), Type.Literal('none')])),
+    max_batch_size: Type.Optional(Type.Integer({ minimum: 1 })),
     /** Of weights.safetensors. */
     weights: HashSchema,
     /** Of reference.safetensors. */
@@ -58,12 +62,18 @@ export interface InputSpec extends Omit<InputJson, 'invert' | 'fit' | 'resize' |
 type ManifestJson = Static<typeof ManifestSchema>
 
 /** model.json, checked and with its defaults filled in. `quantization` is absent if the model is not calibrated for int8. */
-export interface Manifest extends Omit<ManifestJson, 'architecture' | 'input' | 'labels' | 'weights'> {
+export interface Manifest
+  extends Omit<ManifestJson, 'architecture' | 'input' | 'labels' | 'activation' | 'max_batch_size' | 'weights'> {
   architecture: Architecture
   input: InputSpec
   /** One per class, in the order of the logits. */
   labels: string[]
+  activation: 'softmax' | 'sigmoid' | 'none'
+  /** Most inputs in one batch, whatever the server allows; infinite unless given. */
+  maxBatchSize: number
   weightsSha256: string
+  /** See `embeddingSpace`. */
+  embeddingSpace: string
 }
 
 /** Throws a plain Error that tells the author of the file what is wrong. */
@@ -76,7 +86,7 @@ export function parseManifest(text: string): Manifest {
     throw new Error(`not JSON: ${(error as Error).message}`)
   }
   if (!Value.Check(ManifestSchema, json)) throw new Error(describe(json))
-  const { weights, ...rest } = json
+  const { weights, max_batch_size, ...rest } = json
   const architecture = parseArchitecture(json.architecture)
   const channels = (json.input.channels ?? 'grey') === 'grey' ? 1 : 3
   if (architecture.inChannels !== channels) {
@@ -86,7 +96,18 @@ export function parseManifest(text: string): Manifest {
   if (labels.length !== architecture.numClasses) {
     throw new Error(`labels: ${labels.length} for ${architecture.numClasses} classes`)
   }
-  return { ...rest, architecture, input: parseInput(json.input), labels, weightsSha256: weights.sha256 }
+  const input = parseInput(json.input)
+  const weightsSha256 = weights.sha256
+  return {
+    ...rest,
+    architecture,
+    input,
+    labels,
+    activation: json.activation ?? 'softmax',
+    maxBatchSize: max_batch_size ?? Number.POSITIVE_INFINITY,
+    weightsSha256,
+    embeddingSpace: embeddingSpace({ architecture, input, weightsSha256 }),
+  }
 }
 
 function parseInput({ resize, ink_size, invert = 'never', fit = 'fill', ...input }: InputJson): InputSpec {

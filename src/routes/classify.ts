@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ServeError } from '../errors.ts'
 import { infer } from './infer.ts'
 import { inferenceSchema } from './inference-schema.ts'
 import { parseQuery } from './query.ts'
@@ -6,23 +7,31 @@ import { partsOf, results, topClasses } from './results.ts'
 import { setServerTiming } from './server-timing.ts'
 import type { Services } from './services.ts'
 
+const SCHEMA = inferenceSchema('classify', 'Classify pictures', {
+  description: 'The likeliest class of each input. A model without a classifier answers 404 `no_classifier`.',
+})
+
 /** `POST /classify`: the likeliest class of each input, and what `include` asks for. */
 export function classify(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.post('/classify', { schema: inferenceSchema('classify', 'Classify pictures') }, async (request, reply) => {
+    app.post('/classify', { schema: SCHEMA }, async (request, reply) => {
+      const model = services.models.get(request.query.model, request.query.version)
+      const { name, version, architecture, embeddingSpace } = model.manifest
+      if (architecture.numClasses === 0) {
+        throw new ServeError('no_classifier', `model ${name} has no classifier: POST /embed`)
+      }
       const query = parseQuery(request.query, ['top', 'logits', 'embedding'])
-      const inference = await infer(request, reply, services, query)
-      const { model, predictions } = inference
-      const { name, version, labels } = model.manifest
+      const inference = await infer(request, reply, services, model, query)
       const body = {
         model: { name, version },
-        results: results(predictions, (prediction) => {
+        results: results(inference.predictions, (prediction) => {
           const parts = partsOf(prediction, model, query)
-          const [likeliest] = parts.top ?? topClasses(prediction.logits, labels, 1)
+          const [likeliest] = parts.top ?? topClasses(prediction.logits, model.manifest, 1)
           return { ...likeliest, ...parts }
         }),
       }
       setServerTiming(request, reply, services, inference)
+      reply.header('x-embedding-space', embeddingSpace)
       return body
     })
   }

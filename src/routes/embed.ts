@@ -9,18 +9,29 @@ import type { Services } from './services.ts'
 
 const BINARY = 'application/octet-stream'
 
+const SCHEMA = inferenceSchema('embed', 'Embed pictures', {
+  description:
+    'The embedding of each input, and its logits. A model without a classifier has no logits; to ask for them is 400.',
+  extraAnswers: [BINARY],
+})
+
 /** `POST /embed`: the embedding of each input, as JSON or, for `Accept: application/octet-stream`, as raw float32. */
 export function embed(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.post('/embed', { schema: inferenceSchema('embed', 'Embed pictures', [BINARY]) }, async (request, reply) => {
-      const query = parseQuery(request.query, ['logits', 'embedding'])
+    app.post('/embed', { schema: SCHEMA }, async (request, reply) => {
+      const model = services.models.get(request.query.model, request.query.version)
+      const { name, version, architecture, embeddingSpace } = model.manifest
+      const hasClassifier = architecture.numClasses > 0
+      const query = parseQuery(request.query, hasClassifier ? ['logits', 'embedding'] : ['embedding'])
+      if (!hasClassifier && (query.include.has('logits') || query.include.has('top'))) {
+        throw new ServeError('invalid_parameter', `include: model ${name} has no classifier, so no logits and no top`)
+      }
       const binary = request.accepts().type(['application/json', BINARY]) === BINARY
       if (binary && query.partial) {
         throw new ServeError('invalid_parameter', 'a binary answer has no place for errors: leave partial out')
       }
-      const inference = await infer(request, reply, services, query)
-      const { model, predictions } = inference
-      const { name, version, architecture } = model.manifest
+      const inference = await infer(request, reply, services, model, query)
+      const { predictions } = inference
       const body = binary
         ? Buffer.concat(results(predictions, (prediction) => bytesOf(embeddingOf(prediction, query))) as Buffer[])
         : {
@@ -29,6 +40,7 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
             results: results(predictions, (prediction) => partsOf(prediction, model, query)),
           }
       setServerTiming(request, reply, services, inference)
+      reply.header('x-embedding-space', embeddingSpace)
       if (binary) reply.type(BINARY)
       return body
     })

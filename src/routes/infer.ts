@@ -11,7 +11,6 @@ import type { Query } from './query.ts'
 import type { Services, StageTimings } from './services.ts'
 
 export interface Inference {
-  model: Model
   /** One per input, in their order. A ServeError only where `partial` was asked for. */
   predictions: (Prediction | ServeError)[]
   timings: StageTimings
@@ -25,20 +24,20 @@ export interface Inference {
 const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled', 'internal'])
 
 /**
- * Reads the inputs, decodes them and asks the model; predictions keep the order of the inputs. What the queue would
+ * Reads the inputs, decodes them and asks `model`; predictions keep the order of the inputs. What the queue would
  * refuse is refused before it is decoded. From then on the model enforces the deadline.
  */
 export async function infer(
   request: FastifyRequest,
   reply: FastifyReply,
   services: Services,
-  query: Pick<Query, 'model' | 'version' | 'partial'>,
+  model: Model,
+  query: Pick<Query, 'partial'>,
 ): Promise<Inference> {
   const { clock, limits } = services
-  const model = services.models.get(query.model, query.version)
   const { deadline } = request
   const raw = await readInputs(request, model.manifest.input, limits)
-  const refused = services.refusal(raw.length, deadline)
+  const refused = services.refusal(model, raw.length, deadline)
   if (refused) throw refused
   const signal = clientSignal(reply)
   const decodeStart = clock.now()
@@ -70,7 +69,7 @@ export async function infer(
   const timings = { decodeMs, queueMs: longest((p) => p.queueMs), computeMs: longest((p) => p.computeMs) }
   services.observeStages(timings)
   const cached = succeeded.length > 0 && succeeded.every((prediction) => prediction.cached)
-  return { model, predictions, timings, batchSize: longest((p) => p.batchSize), cached }
+  return { predictions, timings, batchSize: longest((p) => p.batchSize), cached }
 }
 
 /** Every input, or its own failure in its place. */

@@ -26,7 +26,14 @@ export const BYTES_BODIES = {
 }
 
 const numbers = Type.Array(Type.Number())
-const scored = { label: Type.String(), class_id: Type.Integer(), probability: Type.Number() }
+const scored = {
+  label: Type.String(),
+  class_id: Type.Integer(),
+  probability: Type.Number({
+    description:
+      'By the model’s `activation` (see /info): softmax over all classes, the sigmoid of each class alone, or, with `none`, the logit itself.',
+  }),
+}
 const itemError = Type.Object({ code: Type.String(), detail: Type.String() })
 
 const Answer = Type.Object({
@@ -37,20 +44,32 @@ const Answer = Type.Object({
       label: Type.Optional(scored.label),
       class_id: Type.Optional(scored.class_id),
       probability: Type.Optional(scored.probability),
-      top: Type.Optional(Type.Array(Type.Object(scored))),
-      logits: Type.Optional(numbers),
+      top: Type.Optional(Type.Array(Type.Object(scored), { description: 'In descending order.' })),
+      logits: Type.Optional(
+        Type.Array(Type.Number(), { description: 'A model without a classifier (`num_classes` 0) has none.' }),
+      ),
       embedding: Type.Optional(Type.Union([numbers, Type.String()])),
       error: Type.Optional(itemError),
     }),
   ),
 })
 
+const EmbeddingSpace = Type.String({
+  pattern: '^[0-9a-f]{16}$',
+  description: 'Names the vector space of the embeddings. Embeddings of two spaces cannot be compared.',
+})
+
 /** What /classify and /embed share: what is validated of their inputs, one query, the same failures. */
-export function inferenceSchema(operationId: string, summary: string, extraAnswers: string[] = []) {
+export function inferenceSchema(
+  operationId: string,
+  summary: string,
+  { description, extraAnswers = [] }: { description: string; extraAnswers?: string[] },
+) {
   const answers = extraAnswers.map((type) => [type, binary('Raw float32, little-endian, one row per input.')] as const)
   return {
     operationId,
     summary,
+    description,
     tags: ['inference'],
     querystring: QuerySchema,
     body: { content: { 'application/json': { schema: JsonBodySchema } } },
@@ -58,6 +77,7 @@ export function inferenceSchema(operationId: string, summary: string, extraAnswe
     response: {
       200: {
         description: 'Results in the order of the inputs.',
+        headers: { 'X-Embedding-Space': EmbeddingSpace },
         content: { 'application/json': { schema: Answer }, ...Object.fromEntries(answers) },
       },
       '4xx': problem('The request is wrong.'),

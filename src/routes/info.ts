@@ -44,7 +44,7 @@ function useOf(operationId: string): object {
   return { operationId, parameters: { model: '$response.body#/default_model' } }
 }
 
-function describe({ manifest, precision, precisionReason }: Model): object {
+function describe({ manifest, precision, precisionReason, maxBatchSize }: Model): object {
   const { architecture, input } = manifest
   return {
     name: manifest.name,
@@ -52,26 +52,24 @@ function describe({ manifest, precision, precisionReason }: Model): object {
     description: manifest.description,
     precision,
     precision_reason: precisionReason,
-    architecture: {
-      block: architecture.block,
-      layers: architecture.layers,
-      width: architecture.planes[0],
-      shortcut: architecture.shortcut,
-      in_channels: architecture.inChannels,
-      embedding_size: architecture.embeddingSize,
-      num_classes: architecture.numClasses,
-    },
-    input: {
-      height: input.height,
-      width: input.width,
-      mean: input.mean,
-      std: input.std,
-      invert: input.invert,
-      fit: input.fit,
-    },
+    max_batch_size: maxBatchSize,
+    architecture: asInModelJson(architecture),
+    input: asInModelJson(input),
+    embedding_size: architecture.embeddingSize,
+    embedding_space: manifest.embeddingSpace,
+    num_classes: architecture.numClasses,
+    activation: manifest.activation,
     labels: manifest.labels,
     weights_sha256: manifest.weightsSha256,
     provenance: manifest.provenance,
     metrics: manifest.metrics,
   }
+}
+
+/** The same values under the names that they have in model.json. */
+function asInModelJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asInModelJson)
+  if (typeof value !== 'object' || value === null) return value
+  const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [snakeCase(name), asInModelJson(inner)]))
 }

@@ -33,8 +33,6 @@ export const QuerySchema = Type.Object(
 export type Part = 'logits' | 'embedding' | 'top'
 
 export interface Query {
-  model: string | undefined
-  version: string | undefined
   topK: number
   include: Set<Part>
   normalize: boolean
@@ -44,8 +42,6 @@ export interface Query {
 
 export function parseQuery(query: Static<typeof QuerySchema>, defaultInclude: Part[]): Query {
   return {
-    model: query.model,
-    version: query.version,
     topK: Number(query.top_k ?? 5),
     include: new Set(query.include === undefined ? defaultInclude : (query.include.split(',') as Part[])),
     normalize: query.normalize === 'true',

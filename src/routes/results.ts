@@ -1,11 +1,13 @@
 import { ServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
+import type { Manifest } from '../repository/manifest.ts'
 import { shortestFloat32 } from './float32-json.ts'
 import type { Query } from './query.ts'
 
 export interface ScoredClass {
   label: string
   class_id: number
+  /** What the model's activation makes of the logit; with `none`, the logit. */
   probability: number
 }
 
@@ -23,7 +25,7 @@ export interface Parts {
 
 export function partsOf(prediction: Prediction, model: Model, query: Query): Parts {
   const parts: Parts = {}
-  if (query.include.has('top')) parts.top = topClasses(prediction.logits, model.manifest.labels, query.topK)
+  if (query.include.has('top')) parts.top = topClasses(prediction.logits, model.manifest, query.topK)
   if (query.include.has('logits')) parts.logits = prediction.logits
   if (query.include.has('embedding')) {
     const embedding = embeddingOf(prediction, query)
@@ -44,15 +46,29 @@ export function bytesOf(vector: Float32Array): Buffer {
   return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
 }
 
-/** The `k` most probable classes in descending order; of equals the lower class first. */
-export function topClasses(logits: Float32Array, labels: string[], k: number): ScoredClass[] {
-  const probabilities = softmax(logits)
+/**
+ * The `k` most probable classes in descending order; of equals the lower class first. Every activation keeps the order of
+ * the logits, which do not round to equals as large probabilities do.
+ */
+export function topClasses(
+  logits: Float32Array,
+  { labels, activation }: Pick<Manifest, 'labels' | 'activation'>,
+  k: number,
+): ScoredClass[] {
+  const probabilities = ACTIVATIONS[activation](logits)
   const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
   return order.slice(0, k).map((id) => ({
     label: labels[id] as string,
     class_id: id,
     probability: shortestFloat32(Math.fround(probabilities[id] as number)),
   }))
+}
+
+const ACTIVATIONS: Record<Manifest['activation'], (logits: Float32Array) => Float32Array | Float64Array> = {
+  softmax,
+  // A power that overflows gives 0, as it must.
+  sigmoid: (logits) => Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit))),
+  none: (logits) => logits,
 }
 
 /** In float64, the maximum subtracted first so that no logit overflows. */

@@ -2,6 +2,7 @@ import type { Clock } from '../batching/clock.ts'
 import type { GpuFacts } from '../engines/gpu.ts'
 import type { ErrorCode, ServeError } from '../errors.ts'
 import type { ModelCatalog } from '../model/catalog.ts'
+import type { Model } from '../model/model.ts'
 import type { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import type { OpenedInfo } from '../workers/protocol.ts'
 
@@ -45,8 +46,8 @@ export interface Services {
   images: Pick<ImageDecoder, 'decodeAll'>
   limits: Limits
   readiness: () => Readiness
-  /** Why this many inputs with that deadline would be refused now; asked before work is spent on them. */
-  refusal: (inputs: number, deadline: number) => ServeError | undefined
+  /** Why this many inputs of a model with that deadline would be refused now; asked before work is spent on them. */
+  refusal: (model: Model, inputs: number, deadline: number) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined
   /** Read at the start; empty without GPUs or without their driver. */

@@ -41,7 +41,6 @@ export function assemble(
     options: engineOptions(config),
     devices: config.CUDA_VISIBLE_DEVICES ?? listGpuDevices(),
     processes: config.ENGINE_PROCESSES || Math.min(2, config.ENGINE_THREADS || availableParallelism()),
-    maxBatchSize: config.MAX_BATCH_SIZE,
     env: childEnvironment(engineEnvironment(config.ENGINE)),
     heartbeatTimeoutMs: config.ENGINE_HEARTBEAT_TIMEOUT_MS,
     batchTimeoutMs: config.ENGINE_BATCH_TIMEOUT_MS,
@@ -52,7 +51,6 @@ export function assemble(
     ...(engineEntry ? { entry: engineEntry } : {}),
   })
   const batcher = createModelBatcher(engine, {
-    maxBatchSize: config.MAX_BATCH_SIZE,
     batchTimeoutMs: config.BATCH_TIMEOUT_MS,
     maxQueueSize: config.MAX_QUEUE_SIZE,
     clock,

@@ -18,6 +18,7 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   unauthorized: { status: 401, title: 'Unauthorized' },
   not_found: { status: 404, title: 'Not found' },
   model_not_found: { status: 404, title: 'Model not found' },
+  no_classifier: { status: 404, title: 'Model without a classifier' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   request_timeout: { status: 408, title: 'Request too slow' },
   payload_too_large: { status: 413, title: 'Payload too large' },

@@ -61,7 +61,7 @@ export async function createServing(
       },
       readiness,
       // Images being decoded will need places in the queue too.
-      refusal: (inputs, deadline) => pressure.refusal ?? batcher.refusal(images.pending + inputs, deadline),
+      refusal: (model, inputs, deadline) => pressure.refusal ?? model.refusal(images.pending + inputs, deadline),
       engine: () => engine.info,
       gpus: () => gpus,
       observeStages: (timings) => metrics.observeStages(timings),
@@ -79,10 +79,12 @@ export async function createServing(
   })
 
   async function load(entry: RepositoryEntry): Promise<void> {
-    const { name, version } = entry.manifest
+    const { manifest } = entry
+    const { name, version } = manifest
     const key = `${name}/${version}`
     const loaded = await engine.load(key, entry)
-    models.add(cached(new ServedModel(key, entry.manifest, loaded, batcher)))
+    const maxBatchSize = Math.min(config.MAX_BATCH_SIZE, manifest.maxBatchSize)
+    models.add(cached(new ServedModel(key, manifest, { ...loaded, maxBatchSize }, batcher)))
     const { parameters, loadMs, precision, precisionReason } = loaded
     const line = { model: name, version, parameters, precision, precision_reason: precisionReason }
     logger.info({ ...line, load_ms: Math.round(loadMs) }, `model ${key} is loaded`)

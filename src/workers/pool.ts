@@ -9,8 +9,6 @@ export interface EnginePoolOptions extends Omit<EngineSupervisorOptions, 'onStat
   devices: string[]
   /** Processes that share the CPU's threads, each with its own batch. Native TensorFlow always has one. */
   processes: number
-  /** Most inputs in one batch. */
-  maxBatchSize: number
 }
 
 /** The pool has the best state of its members. */
@@ -49,10 +47,10 @@ export class EnginePool {
     return this.#ready.length
   }
 
-  /** Where the next batch may go while `waiting` inputs wait; see the function `offer`. */
-  offer(waiting: number): Place | undefined {
+  /** Where the next batch, of at most `maxBatchSize`, may go while `waiting` inputs wait; see the function `offer`. */
+  offer(waiting: number, maxBatchSize: number): Place | undefined {
     const takesAllThreads = this.#members[0]?.supervisor.info?.takesAllThreads ?? false
-    return offer(this.#ready, waiting, { takesAllThreads, maxBatchSize: this.#options.maxBatchSize })
+    return offer(this.#ready, waiting, { takesAllThreads, maxBatchSize })
   }
 
   /** Undefined before the first successful start. */
@@ -168,7 +166,8 @@ interface Member extends Load {
  * that this process has work again before answers are written.
  *
  * A batch goes ahead, or to another process than the first where that one uses all threads, only if it is large enough: as
- * many inputs wait as the average running batch has, and at least a quarter of a full batch.
+ * many inputs wait as the average running batch has, and at least a quarter of a full batch. A full batch is large enough,
+ * whatever other models' batches have.
  */
 export function offer(
   ready: readonly Load[],
@@ -180,7 +179,7 @@ export function offer(
   if (busy.length < ready.length && (firstIsFree || !takesAllThreads)) return 'compute'
   const batches = busy.reduce((sum, load) => sum + load.batches, 0)
   const inputs = busy.reduce((sum, load) => sum + load.inputs, 0)
-  if (waiting < Math.max(maxBatchSize / 4, inputs / batches)) return undefined
+  if (waiting < Math.min(maxBatchSize, Math.max(maxBatchSize / 4, inputs / batches))) return undefined
   if (busy.length < ready.length) return 'compute'
   return busy.some((load) => load.batches === 1) ? 'ahead' : undefined
 }

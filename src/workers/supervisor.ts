@@ -1,5 +1,6 @@
 import type { Clock } from '../batching/clock.ts'
 import type { Batch, EngineName, EngineOptions, Outputs } from '../engines/engine.ts'
+import { sizesUpTo } from '../engines/padded-graph.ts'
 import { ServeError } from '../errors.ts'
 import type { RepositoryEntry } from '../repository/repository.ts'
 import { EngineProcess } from './process.ts'
@@ -99,7 +100,8 @@ export class EngineSupervisor {
 
   /** Loads and warms up a model, now and after each restart. Rejects with the reason if that fails. */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
-    const params = { key, entry, allowedBatchSizes: this.#options.allowedBatchSizes }
+    const allowedBatchSizes = sizesUpTo(this.#options.allowedBatchSizes, entry.manifest.maxBatchSize)
+    const params = { key, entry, allowedBatchSizes }
     const loaded = await this.#ready().call('load', params)
     this.#models.set(key, params)
     return loaded

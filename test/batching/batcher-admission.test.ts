@@ -31,7 +31,7 @@ describe('a deadline that the measured speed cannot meet', () => {
     batcher.submit('k', many('large', 40))
     // One input of a new request leaves with the very next batch, whatever the large request has left.
     const small = watch(batcher.submit('k', ['small'], { deadline: clock.now() + 250 }))
-    expect(batcher.refusal(40, clock.now() + 250)?.code).toBe('deadline_unreachable')
+    expect(batcher.refusal('k', 40, clock.now() + 250)?.code).toBe('deadline_unreachable')
     await clock.advance(100)
     await engine.finish()
     await clock.advance(100)
@@ -43,9 +43,9 @@ describe('a deadline that the measured speed cannot meet', () => {
     const { batcher, clock } = await measured()
     for (const input of many('next', 4)) batcher.submit('k', [input])
     // What is left of it, the next batch, and the one after that.
-    expect(batcher.refusal(1, clock.now() + 250)?.code).toBe('deadline_unreachable')
+    expect(batcher.refusal('k', 1, clock.now() + 250)?.code).toBe('deadline_unreachable')
     await clock.advance(80)
-    expect(batcher.refusal(1, clock.now() + 250)).toBeUndefined()
+    expect(batcher.refusal('k', 1, clock.now() + 250)).toBeUndefined()
   })
 
   it('counts the batches that an engine computes side by side', async () => {
@@ -53,8 +53,8 @@ describe('a deadline that the measured speed cannot meet', () => {
     batcher.submit('k', many('also running', 4))
     for (const input of many('queued', 8)) batcher.submit('k', [input])
     // Two rounds of two batches, the second half empty: 100 + 200 ms.
-    expect(batcher.refusal(1, clock.now() + 320)?.code).toBe('deadline_unreachable')
-    expect(batcher.refusal(1, clock.now() + 340)).toBeUndefined()
+    expect(batcher.refusal('k', 1, clock.now() + 320)?.code).toBe('deadline_unreachable')
+    expect(batcher.refusal('k', 1, clock.now() + 340)).toBeUndefined()
   })
 
   it('counts them by when each is free, not as if all were when the first is', async () => {
@@ -63,14 +63,14 @@ describe('a deadline that the measured speed cannot meet', () => {
     batcher.submit('k', many('has just begun', 4))
     for (const input of many('queued', 4)) batcher.submit('k', [input])
     // The first is free in 10 ms and takes the next batch; the second is free in 100 ms, and takes the one after that.
-    expect(batcher.refusal(1, clock.now() + 200)?.code).toBe('deadline_unreachable')
-    expect(batcher.refusal(1, clock.now() + 240)).toBeUndefined()
+    expect(batcher.refusal('k', 1, clock.now() + 200)?.code).toBe('deadline_unreachable')
+    expect(batcher.refusal('k', 1, clock.now() + 240)).toBeUndefined()
   })
 
   it('asks for some time to spare, since every request of an overloaded server is admitted at the limit', async () => {
     const { batcher, clock } = await measured()
     for (const input of many('next', 4)) batcher.submit('k', [input])
-    const place = (msLeft: number): string | undefined => batcher.refusal(4, clock.now() + msLeft)?.code
+    const place = (msLeft: number): string | undefined => batcher.refusal('k', 4, clock.now() + msLeft)?.code
     expect(place(300)).toBe('deadline_unreachable')
     expect(place(340)).toBeUndefined()
   })
@@ -80,7 +80,7 @@ describe('nothing is refused for its deadline', () => {
   it('while nothing has been measured', () => {
     const { batcher, clock } = setUp()
     batcher.submit('k', many('a', 90))
-    expect(batcher.refusal(1, clock.now() + 1)).toBeUndefined()
+    expect(batcher.refusal('k', 1, clock.now() + 1)).toBeUndefined()
   })
 
   it('by an idle engine, so that one slow batch does not shut the door for ever', async () => {
@@ -97,7 +97,7 @@ describe('nothing is refused for its deadline', () => {
     const results = many('hurried', 4).map((input) =>
       watch(batcher.submit('k', [input], { deadline: clock.now() + 20 })),
     )
-    expect(batcher.refusal(1, clock.now() + 20)?.code).toBe('deadline_unreachable')
+    expect(batcher.refusal('k', 1, clock.now() + 20)?.code).toBe('deadline_unreachable')
     await clock.advance(20)
     expect(results.map(({ outcomes }) => outcomes?.[0])).toEqual(new Array(4).fill('deadline_exceeded'))
     await engine.finishAll()
@@ -107,7 +107,7 @@ describe('nothing is refused for its deadline', () => {
   it('when it has none', async () => {
     const { batcher } = await measured()
     batcher.submit('k', many('a', 90))
-    expect(batcher.refusal(1)).toBeUndefined()
+    expect(batcher.refusal('k', 1)).toBeUndefined()
   })
 })
 

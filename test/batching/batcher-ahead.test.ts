@@ -90,8 +90,8 @@ describe('the next batch', async () => {
     await engine.finish()
     batcher.submit('k', many('b', 8))
     batcher.submit('k', many('c', 8))
-    expect(batcher.refusal(9, clock.now() + 200)).toMatchObject({ code: 'deadline_unreachable' })
-    expect(batcher.refusal(9, clock.now() + 300)).toBeUndefined()
+    expect(batcher.refusal('k', 9, clock.now() + 200)).toMatchObject({ code: 'deadline_unreachable' })
+    expect(batcher.refusal('k', 9, clock.now() + 300)).toBeUndefined()
   })
 
   it('is computed again like the one before it when their engine ends', async () => {

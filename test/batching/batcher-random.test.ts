@@ -37,10 +37,11 @@ interface Request {
 async function simulate(seed: number) {
   const { chance, between } = chances(seed)
   const clock = new StallingClock()
-  const maxBatchSize = between(1, 16)
+  const maxBatchSizes = new Map(KEYS.map((key) => [key, between(1, 16)]))
+  const maxBatchSizeOf = (key: string): number => maxBatchSizes.get(key) as number
   const concurrency = between(1, 3)
   const sendAhead = chance(0.5)
-  const aheadFrom = between(1, maxBatchSize)
+  const aheadFrom = between(1, 16)
   const maxQueueSize = chance(0.7) ? ITEMS : between(100, 600)
   const violations: string[] = []
   const requests: Request[] = []
@@ -67,7 +68,7 @@ async function simulate(seed: number) {
     batches++
     running++
     if (running > (sendAhead ? 2 : 1) * concurrency) violations.push(`${running} batches at once`)
-    if (tags.length > maxBatchSize) violations.push(`a batch of ${tags.length}`)
+    if (tags.length > maxBatchSizeOf(key)) violations.push(`a batch of ${tags.length} of ${key}`)
     for (const name of names) {
       if (!wanted(name)) violations.push(`${name} was computed and nobody wanted it`)
       if (computing.has(name)) violations.push(`${name} was computed twice at once`)
@@ -89,14 +90,15 @@ async function simulate(seed: number) {
   const engine: BatchEngine<string, string, FakeOutput> = {
     count: 1,
     ready: concurrency,
-    offer(waiting) {
+    offer(waiting, maxBatchSize) {
+      if (![...maxBatchSizes.values()].includes(maxBatchSize)) violations.push(`an offer for ${maxBatchSize}`)
       if (running < concurrency) return 'compute'
       return sendAhead && running < 2 * concurrency && waiting >= aheadFrom ? 'ahead' : undefined
     },
     run: async (key, tags) => (await run(key, tags)).map((output) => ({ output })),
   }
   const batcher = new Batcher(engine, {
-    maxBatchSize,
+    maxBatchSizeOf,
     batchTimeoutMs: chance(0.5) ? 0 : between(1, 10),
     maxQueueSize,
     clock,

@@ -24,15 +24,15 @@ describe('FairQueue', () => {
   it('keeps the order of one request', () => {
     const queue = newQueue()
     request(queue, 'k', ['a', 'b', 'c', 'd'])
-    expect(inputsOf(queue.take(3))).toEqual(['a', 'b', 'c'])
-    expect(inputsOf(queue.take(3))).toEqual(['d'])
+    expect(inputsOf(queue.take(() => 3))).toEqual(['a', 'b', 'c'])
+    expect(inputsOf(queue.take(() => 3))).toEqual(['d'])
   })
 
   it('keeps the order of arrival among requests of one item', () => {
     const queue = newQueue()
     for (const input of ['a', 'b', 'c']) request(queue, 'k', [input])
-    expect(inputsOf(queue.take(2))).toEqual(['a', 'b'])
-    expect(inputsOf(queue.take(2))).toEqual(['c'])
+    expect(inputsOf(queue.take(() => 2))).toEqual(['a', 'b'])
+    expect(inputsOf(queue.take(() => 2))).toEqual(['c'])
   })
 
   it('takes one item of each request in turn', () => {
@@ -40,24 +40,24 @@ describe('FairQueue', () => {
     request(queue, 'k', ['a1', 'a2', 'a3'])
     request(queue, 'k', ['b1', 'b2'])
     request(queue, 'k', ['c1'])
-    expect(inputsOf(queue.take(6))).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3'])
+    expect(inputsOf(queue.take(() => 6))).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3'])
   })
 
   it('goes on with the turns where the last batch ended', () => {
     const queue = newQueue()
     request(queue, 'k', ['a1', 'a2', 'a3'])
     request(queue, 'k', ['b1', 'b2'])
-    expect(inputsOf(queue.take(1))).toEqual(['a1'])
-    expect(inputsOf(queue.take(2))).toEqual(['b1', 'a2'])
-    expect(inputsOf(queue.take(2))).toEqual(['b2', 'a3'])
+    expect(inputsOf(queue.take(() => 1))).toEqual(['a1'])
+    expect(inputsOf(queue.take(() => 2))).toEqual(['b1', 'a2'])
+    expect(inputsOf(queue.take(() => 2))).toEqual(['b2', 'a3'])
   })
 
   it('serves a newcomer before the second turn of a large request', () => {
     const queue = newQueue()
     request(queue, 'k', ['a1', 'a2', 'a3', 'a4', 'a5'])
-    queue.take(2)
+    queue.take(() => 2)
     request(queue, 'k', ['b1'])
-    expect(inputsOf(queue.take(2))).toEqual(['a3', 'b1'])
+    expect(inputsOf(queue.take(() => 2))).toEqual(['a3', 'b1'])
   })
 
   it('takes items of one key only', () => {
@@ -65,15 +65,15 @@ describe('FairQueue', () => {
     request(queue, 'k', ['a'])
     request(queue, 'other', ['b'])
     request(queue, 'k', ['c'])
-    expect(inputsOf(queue.take(4))).toEqual(['a', 'c'])
-    expect(inputsOf(queue.take(4))).toEqual(['b'])
+    expect(inputsOf(queue.take(() => 4))).toEqual(['a', 'c'])
+    expect(inputsOf(queue.take(() => 4))).toEqual(['b'])
   })
 
   it('lets keys take turns', () => {
     const queue = newQueue()
     request(queue, 'k', ['a1', 'a2', 'a3', 'a4'])
     request(queue, 'other', ['b1', 'b2', 'b3'])
-    const batches = [1, 2, 3, 4].map(() => inputsOf(queue.take(2)))
+    const batches = [1, 2, 3, 4].map(() => inputsOf(queue.take(() => 2)))
     expect(batches).toEqual([['a1', 'a2'], ['b1', 'b2'], ['a3', 'a4'], ['b3']])
   })
 
@@ -81,28 +81,28 @@ describe('FairQueue', () => {
     const queue = newQueue()
     request(queue, 'k', ['a'])
     request(queue, 'other', ['b'])
-    expect(inputsOf(queue.take(4, { key: 'other' }))).toEqual(['b'])
-    expect(inputsOf(queue.take(4))).toEqual(['a'])
+    expect(inputsOf(queue.take(() => 4, { key: 'other' }))).toEqual(['b'])
+    expect(inputsOf(queue.take(() => 4))).toEqual(['a'])
   })
 
   it('passes over a job that does not fit, which keeps its turn', () => {
     const queue = newQueue()
     const passedOver = request(queue, 'k', ['a1', 'a2'])
     request(queue, 'k', ['b1', 'b2'])
-    expect(inputsOf(queue.take(1, { fits: (job) => job !== passedOver }))).toEqual(['b1'])
-    expect(inputsOf(queue.take(4))).toEqual(['a1', 'b2', 'a2'])
+    expect(inputsOf(queue.take(() => 1, { fits: (job) => job !== passedOver }))).toEqual(['b1'])
+    expect(inputsOf(queue.take(() => 4))).toEqual(['a1', 'b2', 'a2'])
   })
 
   it('takes of the first key that has something that fits', () => {
     const queue = newQueue()
     request(queue, 'k', ['a'])
     request(queue, 'other', ['b'])
-    expect(inputsOf(queue.take(4, { fits: ({ inputs }) => inputs.includes('b') }))).toEqual(['b'])
-    expect(queue.take(4, { fits: () => false })).toEqual([])
+    expect(inputsOf(queue.take(() => 4, { fits: ({ inputs }) => inputs.includes('b') }))).toEqual(['b'])
+    expect(queue.take(() => 4, { fits: () => false })).toEqual([])
   })
 
   it('takes nothing when nothing waits', () => {
-    expect(newQueue().take(4)).toEqual([])
+    expect(newQueue().take(() => 4)).toEqual([])
   })
 
   it('counts what waits', () => {
@@ -110,7 +110,7 @@ describe('FairQueue', () => {
     request(queue, 'k', ['a', 'b', 'c'])
     request(queue, 'other', ['d'])
     expect(queue.size).toBe(4)
-    queue.take(2)
+    queue.take(() => 2)
     expect(queue.size).toBe(2)
   })
 
@@ -119,18 +119,33 @@ describe('FairQueue', () => {
     request(queue, 'k', ['a1', 'a2', 'a3'], 10)
     request(queue, 'other', ['b1'], 20)
     request(queue, 'k', ['c1'], 30)
-    queue.take(1)
+    queue.take(() => 1)
     expect([...queue.waiting()]).toEqual([
       ['other', { count: 1, oldestAt: 20 }],
       ['k', { count: 3, oldestAt: 10 }],
     ])
   })
 
-  it('tells how many leave before the last input of a new request, which has its turn after all others', () => {
+  it('tells how many of each key leave before the last input of a new request, which has its turn after all others', () => {
     const queue = newQueue()
     request(queue, 'k', ['a1', 'a2', 'a3', 'a4'])
     request(queue, 'k', ['b1'])
-    expect([queue.ahead(1), queue.ahead(2), queue.ahead(9)]).toEqual([2, 3, 5])
+    request(queue, 'other', ['c1', 'c2'])
+    expect([1, 2, 9].map((inputs) => Object.fromEntries(queue.ahead(inputs)))).toEqual([
+      { k: 2, other: 1 },
+      { k: 3, other: 2 },
+      { k: 5, other: 2 },
+    ])
+  })
+
+  it('takes as many as the key in turn allows', () => {
+    const queue = newQueue()
+    request(queue, 'k', ['a1', 'a2', 'a3'])
+    request(queue, 'other', ['b1', 'b2', 'b3'])
+    const max = (key: string) => (key === 'k' ? 1 : 2)
+    const batches = [1, 2, 3].map(() => inputsOf(queue.take(max)))
+    expect(batches).toEqual([['a1'], ['b1', 'b2'], ['a2']])
+    expect(inputsOf(queue.take(max, { key: 'other' }))).toEqual(['b3'])
   })
 
   describe('remove', () => {
@@ -138,17 +153,17 @@ describe('FairQueue', () => {
       const queue = newQueue()
       const leaves = request(queue, 'k', ['a1', 'a2', 'a3'])
       request(queue, 'k', ['b1', 'b2'])
-      queue.take(2)
+      queue.take(() => 2)
       queue.remove(leaves)
       expect(queue.size).toBe(1)
-      expect(inputsOf(queue.take(4))).toEqual(['b2'])
+      expect(inputsOf(queue.take(() => 4))).toEqual(['b2'])
     })
 
     it('changes nothing when no input of the job waits any more', () => {
       const queue = newQueue()
       const job = request(queue, 'k', ['a'])
       request(queue, 'k', ['b'])
-      queue.take(1)
+      queue.take(() => 1)
       queue.remove(job)
       queue.remove(job)
       expect(queue.size).toBe(1)
@@ -161,7 +176,7 @@ describe('FairQueue', () => {
       request(queue, 'empty', [])
       queue.remove(job)
       expect([...queue.waiting().keys()]).toEqual(['other'])
-      expect(inputsOf(queue.take(4))).toEqual(['b'])
+      expect(inputsOf(queue.take(() => 4))).toEqual(['b'])
     })
   })
 })

@@ -45,7 +45,7 @@ class FakeEngine implements BatchEngine<string, string, FakeOutput> {
     return this.#capacity()
   }
 
-  offer(waiting: number): Place | undefined {
+  offer(waiting: number, _maxBatchSize: number): Place | undefined {
     if (this.running.length < this.ready) return 'compute'
     return this.running.length < 2 * this.ready && waiting >= this.#aheadFrom ? 'ahead' : undefined
   }
@@ -115,10 +115,10 @@ interface ObservedBatch {
   reason: DispatchReason
 }
 
-type Options = Partial<BatcherOptions> & FakeEngineOptions
+type Options = Partial<BatcherOptions<string>> & FakeEngineOptions & { maxBatchSize?: number }
 
 /** A batcher on a fake engine: batches of up to 4, no hold, one batch at a time. */
-export function setUp({ capacity, aheadFrom, count, ...options }: Options = {}) {
+export function setUp({ capacity, aheadFrom, count, maxBatchSize = 4, ...options }: Options = {}) {
   const clock = new StallingClock()
   const engine = new FakeEngine({
     ...(capacity && { capacity }),
@@ -127,7 +127,7 @@ export function setUp({ capacity, aheadFrom, count, ...options }: Options = {}) 
   })
   const observed: ObservedBatch[] = []
   const batcher = new Batcher(engine, {
-    maxBatchSize: 4,
+    maxBatchSizeOf: () => maxBatchSize,
     batchTimeoutMs: 0,
     maxQueueSize: 100,
     clock,

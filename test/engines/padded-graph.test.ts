@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CompiledGraph } from '../../src/engines/engine.ts'
-import { paddedSize, padToSizes } from '../../src/engines/padded-graph.ts'
+import { paddedSize, padToSizes, sizesUpTo } from '../../src/engines/padded-graph.ts'
 
 /** Two values an item; logits are their sum, the embedding both of them. */
 function sums() {
@@ -47,5 +47,13 @@ describe('padToSizes', () => {
 
   it('chooses the smallest size that holds the batch', () => {
     expect([1, 2, 3, 4, 5].map((size) => paddedSize(size, [1, 2, 4]))).toEqual([1, 2, 4, 4, 5])
+  })
+})
+
+describe('sizesUpTo', () => {
+  it('ends with the largest batch that the model is given', () => {
+    const sizes = [1, 2, 4, 8]
+    const upTo = (largest: number) => sizesUpTo(sizes, largest)
+    expect([1, 3, 4, 8, Number.POSITIVE_INFINITY].map(upTo)).toEqual([[1], [1, 2, 3], [1, 2, 4], sizes, sizes])
   })
 })

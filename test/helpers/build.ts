@@ -42,7 +42,7 @@ export async function build(options: BuildOptions = {}) {
     },
     readiness: () => 'ready',
     // As a batcher with an empty queue has it.
-    refusal: (_inputs, deadline) =>
+    refusal: (_model, _inputs, deadline) =>
       deadline > systemClock.now() ? undefined : new ServeError('deadline_exceeded', 'the deadline passed'),
     engine: () => ({
       engine: 'onnx',

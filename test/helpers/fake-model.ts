@@ -1,3 +1,4 @@
+import type { ServeError } from '../../src/errors.ts'
 import type { Model, Prediction, PredictOptions } from '../../src/model/model.ts'
 import type { Manifest } from '../../src/repository/manifest.ts'
 import { parseArchitecture } from '../../src/resnet/architecture.ts'
@@ -10,7 +11,10 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
     architecture: parseArchitecture({ block: 'basic', layers: [1], width: 1, embedding_size: 4, num_classes: 3 }),
     input: { height: 2, width: 3, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 1 },
     labels: ['zero', 'one', 'two'],
+    activation: 'softmax',
+    maxBatchSize: Number.POSITIVE_INFINITY,
     weightsSha256: '0'.repeat(64),
+    embeddingSpace: '0123456789abcdef',
     ...changes,
   }
 }
@@ -20,6 +24,7 @@ export class FakeModel implements Model {
   readonly manifest: Manifest
   readonly precision = 'fp32'
   readonly precisionReason = 'the model has no scales'
+  readonly maxBatchSize = 32
   readonly calls: { inputs: Float32Array[]; options: PredictOptions }[] = []
   /** Put in the place of the answer, to act out failures and delays. */
   respond: (inputs: Float32Array[], options: PredictOptions) => ReturnType<Model['predict']> = async (inputs) =>
@@ -29,10 +34,22 @@ export class FakeModel implements Model {
     this.manifest = fakeManifest(changes)
   }
 
+  refusal(): ServeError | undefined {
+    return undefined
+  }
+
   predict(inputs: Float32Array[], options: PredictOptions = {}): ReturnType<Model['predict']> {
     this.calls.push({ inputs, options })
     return this.respond(inputs, options)
   }
+}
+
+/** A model that has an embedding only. */
+export function withoutClassifier(changes: Partial<Manifest> = {}): FakeModel {
+  const { architecture } = fakeManifest()
+  const model = new FakeModel({ architecture: { ...architecture, numClasses: 0 }, labels: [], ...changes })
+  model.respond = async (inputs) => inputs.map((input) => ({ ...answer(input), logits: new Float32Array() }))
+  return model
 }
 
 export function answer(input: Float32Array): Prediction {

@@ -51,6 +51,14 @@ describe('an input seen before', () => {
     expect(inner.calls).toHaveLength(1)
   })
 
+  it('is refused as the model behind the cache refuses, whose facts it shows', () => {
+    const { model, inner } = setUp()
+    const refused = new ServeError('queue_full', 'full')
+    inner.refusal = (...asked: unknown[]) => (asked.join() === '3,50' ? refused : undefined)
+    expect(model.refusal(3, 50)).toBe(refused)
+    expect(model).toMatchObject({ manifest: inner.manifest, maxBatchSize: inner.maxBatchSize })
+  })
+
   it('keeps its place among those that are computed', async () => {
     const { model, computing, finish, lookups } = setUp()
     void model.predict([row(2)])

@@ -5,7 +5,7 @@ import { createModelBatcher, ServedModel } from '../../src/model/served-model.ts
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { fakeManifest } from '../helpers/fake-model.ts'
 
-const LOADED = { precision: 'fp32', precisionReason: 'the model has no scales' } as const
+const LOADED = { precision: 'fp32', precisionReason: 'the model has no scales', maxBatchSize: 8 } as const
 
 /** One engine, which takes 5 ms for a batch and fails on an input below 0. The row of an input is that input, counted on. */
 function setUp() {
@@ -27,7 +27,7 @@ function setUp() {
       return { logits: rows(3), embedding: rows(4) }
     },
   }
-  const batcher = createModelBatcher(engine, { maxBatchSize: 8, batchTimeoutMs: 0, maxQueueSize: 8, clock })
+  const batcher = createModelBatcher(engine, { batchTimeoutMs: 0, maxQueueSize: 8, clock })
   const model = new ServedModel('fake/1', fakeManifest(), LOADED, batcher)
   return { clock, asked, batcher, model }
 }
@@ -72,6 +72,34 @@ describe('ServedModel', () => {
       ['fake/1', 2],
       ['other/1', 3],
     ])
+  })
+
+  it('has batches of its own size', async () => {
+    const { clock, asked, batcher } = setUp()
+    const heavy = new ServedModel('heavy/1', fakeManifest(), { ...LOADED, maxBatchSize: 2 }, batcher)
+    const answers = heavy.predict([row(1), row(2), row(3)])
+    await clock.advance(20)
+    expect(asked.map(({ input }) => input)).toEqual([[1, 2], [3]])
+    expect(await answers).toMatchObject([{ batchSize: 2 }, { batchSize: 2 }, { batchSize: 1 }])
+  })
+
+  it('has an embedding only when it has no classes', async () => {
+    const { clock, batcher } = setUp()
+    const { architecture } = fakeManifest()
+    const manifest = fakeManifest({ architecture: { ...architecture, numClasses: 0 } })
+    const answers = new ServedModel('bare/1', manifest, LOADED, batcher).predict([row(1), row(2)])
+    await clock.advance(10)
+    expect(await answers).toMatchObject([
+      { logits: new Float32Array(), embedding: Float32Array.of(1, 2, 3, 4) },
+      { logits: new Float32Array(), embedding: Float32Array.of(2, 3, 4, 5) },
+    ])
+  })
+
+  it('tells what would be refused for want of room or of time', async () => {
+    const { clock, model } = setUp()
+    expect(model.refusal(9, clock.now() + 1000)).toMatchObject({ code: 'queue_full' })
+    expect(model.refusal(8, clock.now())).toMatchObject({ code: 'deadline_exceeded' })
+    expect(model.refusal(8, clock.now() + 1000)).toBeUndefined()
   })
 
   it('fails one bad input alone, in its place', async () => {

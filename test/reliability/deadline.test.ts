@@ -28,16 +28,12 @@ async function setUp() {
       return { logits: new Float32Array(3 * batchSize), embedding: new Float32Array(4 * batchSize) }
     },
   }
-  const batcher = createModelBatcher(engine, {
-    maxBatchSize: BATCH_SIZE,
-    batchTimeoutMs: 0,
-    maxQueueSize: 100,
-    clock,
-  })
+  const batcher = createModelBatcher(engine, { batchTimeoutMs: 0, maxQueueSize: 100, clock })
   const models = new ModelCatalog()
-  models.add(new ServedModel('fake/1', fakeManifest(), { precision: 'fp32', precisionReason: undefined }, batcher))
+  const loaded = { precision: 'fp32', precisionReason: undefined, maxBatchSize: BATCH_SIZE } as const
+  models.add(new ServedModel('fake/1', fakeManifest(), loaded, batcher))
   const { app } = await build({
-    services: { clock, models, refusal: (inputs, deadline) => batcher.refusal(inputs, deadline) },
+    services: { clock, models, refusal: (model, inputs, deadline) => model.refusal(inputs, deadline) },
   })
 
   let sends = 0

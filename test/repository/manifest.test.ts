@@ -24,7 +24,10 @@ describe('parseManifest', () => {
       },
       input: { height: 28, width: 28, mean: 0.5, std: 0.25, invert: 'auto', fit: 'ink', inkSize: 20 },
       labels,
+      activation: 'softmax',
+      maxBatchSize: Number.POSITIVE_INFINITY,
       weightsSha256: '0'.repeat(64),
+      embeddingSpace: expect.stringMatching(/^[0-9a-f]{16}$/),
       provenance: { by: 'test' },
       metrics: { accuracy: 1 },
     })
@@ -40,6 +43,13 @@ describe('parseManifest', () => {
     expect(parse({}).labels).toEqual(['0', '1'])
   })
 
+  it('takes the activation and the largest batch that it names', () => {
+    expect(parse({ activation: 'sigmoid', max_batch_size: 4 })).toMatchObject({
+      activation: 'sigmoid',
+      maxBatchSize: 4,
+    })
+  })
+
   it("takes MNIST's proportion for ink of no given size, and the given size otherwise", () => {
     expect(parse({ input: { ...input, height: 56, width: 70 } }).input.inkSize).toBe(40)
     expect(parse({ input: { ...input, ink_size: 24 } }).input.inkSize).toBe(24)
@@ -53,6 +63,8 @@ describe('parseManifest', () => {
     ['an unknown field', { wieghts: {} }, 'wieghts: there is no such field'],
     ['an unknown depth', { architecture: { depth: 20 } }, 'architecture.depth'],
     ['an architecture that is not one', { architecture: {} }, 'architecture: give either'],
+    ['an unknown activation', { activation: 'tanh' }, 'activation'],
+    ['batches of nothing', { max_batch_size: 0 }, 'max_batch_size'],
     ['three channels', { architecture: { ...architecture, in_channels: 3 } }, 'architecture.in_channels'],
     ['no height', { input: { ...input, height: 0 } }, 'input.height'],
     ['a std of 0', { input: { ...input, std: 0 } }, 'input.std'],

@@ -2,7 +2,7 @@ import request from 'supertest'
 import { describe, expect, it } from 'vitest'
 import { ServeError } from '../../src/errors.ts'
 import { build } from '../helpers/build.ts'
-import { answer, FakeModel } from '../helpers/fake-model.ts'
+import { answer, FakeModel, withoutClassifier } from '../helpers/fake-model.ts'
 import { floats, greyPng } from '../helpers/pictures.ts'
 
 const TENSOR = [
@@ -26,6 +26,11 @@ describe('POST /classify', () => {
     const sum = result.top.reduce((total: number, entry: { probability: number }) => total + entry.probability, 0)
     expect(sum).toBeCloseTo(1, 6)
     expect(result.probability).toBe(result.top[0].probability)
+  })
+
+  it('names the space of its embeddings', async () => {
+    const { headers } = await classify('', [{ tensor: TENSOR }], new FakeModel({ embeddingSpace: 'feedfacecafebeef' }))
+    expect(headers['x-embedding-space']).toBe('feedfacecafebeef')
   })
 
   it('prints numbers as the shortest float32', async () => {
@@ -180,6 +185,71 @@ describe('POST /classify', () => {
     await classify('', [{ tensor: TENSOR }], model)
     expect(model.calls[0]?.options.deadline).toBeGreaterThan(0)
     expect(model.calls[0]?.options.signal?.aborted).toBe(false)
+  })
+})
+
+describe('the probability of a class', () => {
+  const tensor = [
+    [1, 2, -1000],
+    [0, 0, 0],
+  ]
+  const top = async (activation: 'softmax' | 'sigmoid' | 'none') => {
+    const { body } = await classify('?include=top', [{ tensor }], new FakeModel({ activation }))
+    const [{ class_id, probability, top }] = body.results
+    expect({ class_id, probability }).toMatchObject({ class_id: top[0].class_id, probability: top[0].probability })
+    return top.map((each: { class_id: number; probability: number }) => [each.class_id, each.probability])
+  }
+
+  it('is its share of all classes with softmax', async () => {
+    const share = Math.fround(1 / (1 + Math.exp(-1)))
+    expect(await top('softmax')).toEqual([
+      [1, expect.closeTo(share, 6)],
+      [0, expect.closeTo(1 - share, 6)],
+      [2, 0],
+    ])
+  })
+
+  it('is that of the class alone with sigmoid, for labels that do not exclude each other', async () => {
+    expect(await top('sigmoid')).toEqual([
+      [1, expect.closeTo(0.880797, 6)],
+      [0, expect.closeTo(0.731059, 6)],
+      [2, 0],
+    ])
+  })
+
+  it('is the logit as it is with none', async () => {
+    expect(await top('none')).toEqual([
+      [1, 2],
+      [0, 1],
+      [2, -1000],
+    ])
+  })
+
+  it('is finite for extreme logits, and classes keep the order of their logits where probabilities are equal', async () => {
+    const extreme = [
+      [1e8, 1e9, -1e9],
+      [0, 0, 0],
+    ]
+    const { body } = await classify('?include=top', [{ tensor: extreme }], new FakeModel({ activation: 'sigmoid' }))
+    const classes = body.results[0].top as { class_id: number; probability: number }[]
+    expect(classes.map(({ class_id, probability }) => [class_id, probability])).toEqual([
+      [1, 1],
+      [0, 1],
+      [2, 0],
+    ])
+  })
+})
+
+describe('a model without a classifier', () => {
+  it('cannot classify, and is asked nothing', async () => {
+    const model = withoutClassifier()
+    const { status, body } = await classify('', [{ tensor: TENSOR }], model)
+    expect([status, body.code, body.detail]).toEqual([
+      404,
+      'no_classifier',
+      'model fake has no classifier: POST /embed',
+    ])
+    expect(model.calls).toEqual([])
   })
 })
 

@@ -1,6 +1,7 @@
 import request from 'supertest'
 import { describe, expect, it } from 'vitest'
 import { build } from '../helpers/build.ts'
+import { FakeModel, withoutClassifier } from '../helpers/fake-model.ts'
 
 const INPUTS = {
   inputs: [
@@ -13,8 +14,8 @@ const INPUTS = {
   ],
 }
 
-async function embed(query = '', headers: Record<string, string> = {}, body: object = INPUTS) {
-  const { app } = await build()
+async function embed(query = '', headers: Record<string, string> = {}, body: object = INPUTS, model = new FakeModel()) {
+  const { app } = await build({ models: [model] })
   return request(app.server).post(`/embed${query}`).set(headers).send(body)
 }
 
@@ -84,5 +85,41 @@ describe('POST /embed', () => {
   it('refuses a binary answer together with partial results, which have no place in it', async () => {
     const { status, body } = await embed('?partial=true', { accept: 'application/octet-stream' })
     expect([status, body.code]).toEqual([400, 'invalid_parameter'])
+  })
+
+  it.each(['application/json', 'application/octet-stream'])(
+    'names the space of the embeddings in %s',
+    async (accept) => {
+      const { headers } = await embed('', { accept }, INPUTS, new FakeModel({ embeddingSpace: 'feedfacecafebeef' }))
+      expect([headers['content-type'], headers['x-embedding-space']]).toEqual([
+        expect.stringContaining(accept),
+        'feedfacecafebeef',
+      ])
+    },
+  )
+
+  it('names no space where there are no embeddings', async () => {
+    const { status, headers } = await embed('', {}, { inputs: [{ tensor: [[1]] }] })
+    expect([status, headers['x-embedding-space']]).toEqual([400, undefined])
+  })
+})
+
+describe('a model without a classifier', () => {
+  it('gives its embeddings, and no logits', async () => {
+    const { status, body } = await embed('', {}, INPUTS, withoutClassifier())
+    expect(status).toBe(200)
+    expect(body).toEqual({
+      model: { name: 'fake', version: '1' },
+      dimensions: 4,
+      results: [{ embedding: [3, 0, 4, 0] }],
+    })
+  })
+
+  it.each(['logits', 'top', 'embedding,logits'])('has nothing to give for include=%s', async (include) => {
+    const model = withoutClassifier()
+    const { status, body } = await embed(`?include=${include}`, {}, INPUTS, model)
+    expect([status, body.code]).toEqual([400, 'invalid_parameter'])
+    expect(body.detail).toBe('include: model fake has no classifier, so no logits and no top')
+    expect(model.calls).toEqual([])
   })
 })

@@ -35,15 +35,39 @@ describe('work that would be refused', () => {
       .attach('b', await greyPng(2), 'b.png')
     expect([answer.status, answer.body.code]).toEqual([503, 'queue_full'])
     expect(decode).not.toHaveBeenCalled()
-    expect(refusal.mock.calls.map(([inputs]) => inputs)).toEqual([1, 2])
+    expect(refusal.mock.calls.map(([, inputs]) => inputs)).toEqual([1, 2])
+  })
+
+  it('is judged by the speed of the model that the query names, or of the default', async () => {
+    const refusal = vi.fn()
+    const models = ['fast', 'slow'].map((name) => new FakeModel({ name }))
+    const { app } = await build({ services: { refusal }, models })
+    const asked = async (query: string) => {
+      refusal.mockClear()
+      const { status } = await request(app.server).post(`/classify${query}`).type(TENSORS).send(good)
+      return [status, ...refusal.mock.calls.map(([model]) => model.manifest.name)]
+    }
+    expect(await asked('')).toEqual([200, 'fast', 'fast'])
+    expect(await asked('?model=slow')).toEqual([200, 'slow', 'slow'])
+    // What is no name is for the query's own check to refuse.
+    expect(await asked('?model=slow&model=fast')).toEqual([400, 'fast'])
   })
 
   it('is judged by the deadline that the client sent', async () => {
     const refusal = vi.fn()
     const { app, services } = await build({ services: { refusal } })
     await request(app.server).post('/classify').set('x-request-timeout-ms', '5000').type(TENSORS).send(good)
-    const [, deadline] = refusal.mock.calls[0] as [number, number]
+    const [, , deadline] = refusal.mock.calls[0] as [unknown, number, number]
     expect(deadline - services.clock.now()).toBeLessThanOrEqual(5000)
+  })
+})
+
+describe('a model that is not there', () => {
+  it('is told before the body is read', async () => {
+    const { app } = await build()
+    const post = await keepAliveClient(app)
+    const answer = await post('/classify?model=cats', TENSORS, Buffer.alloc(99_999))
+    expect([answer.status, answer.code]).toEqual([404, 'model_not_found'])
   })
 })
 

@@ -38,6 +38,20 @@ describe('the API’s description', () => {
     },
   )
 
+  it.each(['/classify', '/embed'])('tells of the header of %s that names the embedding space', async (path) => {
+    const { app } = await build()
+    const { body } = await request(app.server).get('/openapi.json')
+    const header = body.paths[path].post.responses['200'].headers['X-Embedding-Space']
+    expect(header).toMatchObject({ description: expect.any(String), schema: { type: 'string' } })
+  })
+
+  it('tells what a model without a classifier answers', async () => {
+    const { app } = await build()
+    const { body } = await request(app.server).get('/openapi.json')
+    const described = ['/classify', '/embed'].map((path) => body.paths[path].post.description)
+    expect(described).toEqual([expect.stringContaining('`no_classifier`'), expect.stringContaining('no logits')])
+  })
+
   it('asks for a key where one is needed, and only there', async () => {
     const security = async (apiKeys: string[]): Promise<unknown> => {
       const { app } = await build({ apiKeys })

@@ -2,7 +2,7 @@ import request from 'supertest'
 import { describe, expect, it } from 'vitest'
 import { type ErrorCode, ServeError } from '../../src/errors.ts'
 import { type BuildOptions, build } from '../helpers/build.ts'
-import { FakeModel } from '../helpers/fake-model.ts'
+import { FakeModel, withoutClassifier } from '../helpers/fake-model.ts'
 import { floats, greyPng } from '../helpers/pictures.ts'
 
 type Send = (agent: request.Agent) => PromiseLike<request.Response>
@@ -241,6 +241,14 @@ const ROWS: Row[] = [
     send: json({ inputs: [{ tensor: good }] }, '?model=cats'),
     status: 404,
     code: 'model_not_found',
+  },
+  {
+    name: 'no classifier',
+    send: json({ inputs: [{ tensor: good }] }),
+    status: 404,
+    code: 'no_classifier',
+    detail: /^model fake has no classifier: POST \/embed$/,
+    options: { models: [withoutClassifier()] },
   },
   {
     name: 'a path out of the tree',

@@ -21,7 +21,6 @@ function create(options: Partial<EnginePoolOptions> = {}) {
     allowedBatchSizes: [1],
     clock,
     log: (level, message) => log.push(`${level} ${message}`),
-    maxBatchSize: 8,
     onFatal: (reason) => fatal.push(reason),
     entry: DOUBLE,
     ...options,
@@ -88,7 +87,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ processes: 2, options })
     expect(await pool.start()).toMatchObject({ engine: 'onnx' })
     await pool.load('a', entry)
-    const offers = () => [pool.offer(1), pool.offer(2)]
+    const offers = () => [pool.offer(1, 8), pool.offer(2, 8)]
     expect(offers()).toEqual(['compute', 'compute'])
     const first = run()
     expect(offers()).toEqual([undefined, 'compute'])
@@ -198,5 +197,13 @@ describe('offer', () => {
   ] as const)('to %s', (_, ready, waiting, always, whereTheFirstTakesAllThreads) => {
     expect(offer(ready, waiting, { takesAllThreads: false, maxBatchSize: 16 })).toBe(always)
     expect(offer(ready, waiting, { takesAllThreads: true, maxBatchSize: 16 })).toBe(whereTheFirstTakesAllThreads)
+  })
+
+  it.each([
+    ['a quarter of its own batches, not of the largest of all', [small], 1, 'ahead'],
+    ['a full batch, though others run that are larger than any of its own', [busy], 4, 'ahead'],
+    ['less than a full batch while larger ones run', [busy], 3, undefined],
+  ] as const)('to a model with batches of up to 4 that has %s waiting', (_, ready, waiting, expected) => {
+    expect(offer(ready, waiting, { takesAllThreads: true, maxBatchSize: 4 })).toBe(expected)
   })
 })

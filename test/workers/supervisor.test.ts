@@ -46,6 +46,15 @@ describe('EngineSupervisor', () => {
     expect(engine.restarts).toBe(0)
   })
 
+  it('warms up no batch that is larger than the model is ever given', async () => {
+    const { engine } = create({ allowedBatchSizes: [1, 2, 4, 8, 16] })
+    await engine.start()
+    const bounded = { ...entry, manifest: { ...entry.manifest, maxBatchSize: 6 } }
+    // 1, 2, 4 and 6: the double tells how many sizes it was given.
+    expect(await engine.load('bounded', bounded)).toMatchObject({ parameters: 4 })
+    expect(await engine.load('a', entry)).toMatchObject({ parameters: 5 })
+  })
+
   it.each([
     ['that cannot run here', 'cuda', 'no GPU here'],
     ['that crashes as it opens', 'onnx', 'the process ended: exit code 7'],

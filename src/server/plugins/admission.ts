@@ -5,8 +5,8 @@ import { requestTimeoutMs } from '../../routes/deadline.ts'
 import type { Services } from '../../routes/services.ts'
 
 /**
- * Refuses inference before its body is read: while no model is loaded, while this process is short of time or memory,
- * and when the work cannot be queued or would miss its deadline. Node reads and discards a refused body, so the
+ * Refuses inference before its body is read: while no model is loaded or none has the name, while this process is short of
+ * time or memory, and when the work cannot be queued or would miss its deadline. Node reads and discards a refused body, so the
  * connection stays usable. Register it in the scope of the inference routes; health routes must stay outside.
  */
 export const admission = fp(async (app: FastifyInstance, { limits, models, readiness, refusal }: Services) => {
@@ -20,6 +20,12 @@ export const admission = fp(async (app: FastifyInstance, { limits, models, readi
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.method !== 'POST') return done()
     request.deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
-    done(withoutModels() ?? refusal(1, request.deadline))
+    const { model, version } = request.query as Record<string, unknown>
+    done(withoutModels() ?? refusal(models.get(text(model), text(version)), 1, request.deadline))
   })
 })
+
+/** A value of the query, which has not been validated yet. */
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
