@@ -3,8 +3,7 @@
  * block or crash this process without harm to HTTP. It ends with its parent.
  */
 import { setImmediate as immediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collectGarbage } from '../engines/collect-garbage.ts'
 import { deviceErrorOf } from '../engines/device-errors.ts'
 import type { CompiledGraph, Engine } from '../engines/engine.ts'
 import { boundByMemory } from '../engines/memory-bounded-graph.ts'
@@ -52,16 +51,6 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   setImmediate(collectGarbage)
   const { precision, precisionReason } = compiled
   return { precision, precisionReason, parameters: countParameters(graph), loadMs: performance.now() - start }
-}
-
-/**
- * Frees memory now. Loading a model leaves several unused copies of its weights, which V8 would keep for long, since its own
- * heap stays small.
- */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
 }
 
 async function run({ key, ...batch }: Params<'run'>): Promise<Result<'run'>> {

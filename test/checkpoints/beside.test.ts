@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { inputFromJson, readBeside } from '../../src/checkpoints/beside.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
-const PREPROCESSOR = { image_processor_type: 'ConvNextImageProcessor', image_mean: [0.1, 0.2, 0.3], image_std: [1, 1, 1] }
+const PREPROCESSOR = {
+  image_processor_type: 'ConvNextImageProcessor',
+  image_mean: [0.1, 0.2, 0.3],
+  image_std: [1, 1, 1],
+}
 
 const timm = (changes: object = {}) => ({
   architecture: 'resnet50d',
@@ -48,8 +52,14 @@ describe('what lies beside the weights', () => {
   })
 
   it.each([
-    [{ size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 3 }, { resize: 256, crop: 'center', interpolation: 'bicubic' }],
-    [{ size: 224, resample: 2 }, { resize: 256, interpolation: 'bilinear' }],
+    [
+      { size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 3 },
+      { resize: 256, crop: 'center', interpolation: 'bicubic' },
+    ],
+    [
+      { size: 224, resample: 2 },
+      { resize: 256, interpolation: 'bilinear' },
+    ],
     [{ size: { shortest_edge: 384 } }, { height: 384, width: 384, resize: [384, 384] }],
   ])('prepares as ConvNextImageProcessor: %j', (config, expected) => {
     expect(inputFromJson({ ...PREPROCESSOR, ...config }).input).toMatchObject(expected)

@@ -71,7 +71,11 @@ describe('recognising an architecture from names and shapes', () => {
   })
 
   it.each<[string, Record<string, number[] | undefined>, RegExp]>([
-    ['grouped convolutions', { 'layer1.0.conv2.weight': [4, 2, 3, 3] }, /layer1\.0\.conv2\.weight reads 2 channels of 4.*ResNeXt/],
+    [
+      'grouped convolutions',
+      { 'layer1.0.conv2.weight': [4, 2, 3, 3] },
+      /layer1\.0\.conv2\.weight reads 2 channels of 4.*ResNeXt/,
+    ],
     ['a missing batch norm', { 'layer1.0.bn2.weight': undefined }, /layer1\.0\.bn2\.weight is missing/],
     ['group normalisation', { 'bn1.running_mean': undefined }, /bn1\.weight has no running_mean: it is a GroupNorm/],
     ['a tensor without a place in a block', { 'layer1.0.extra.weight': [4] }, /layer1\.0\.extra\.weight has no place/],

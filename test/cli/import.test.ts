@@ -17,7 +17,10 @@ async function run(...args: string[]): Promise<string> {
     return true
   })
   try {
-    await importCommand().exitOverride().configureOutput({ writeErr: () => {} }).parseAsync(args, { from: 'user' })
+    await importCommand()
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+      .parseAsync(args, { from: 'user' })
   } finally {
     spy.mockRestore()
   }
@@ -75,7 +78,15 @@ describe('resnet-serve import', () => {
     )
     const { writeFileSync } = await import('node:fs')
     writeFileSync(join(folder, 'wrong.safetensors'), wrong)
-    const importing = run(file, '--name', 'photos', '--repository', repository, '--check', join(folder, 'wrong.safetensors'))
+    const importing = run(
+      file,
+      '--name',
+      'photos',
+      '--repository',
+      repository,
+      '--check',
+      join(folder, 'wrong.safetensors'),
+    )
     await expect(importing).rejects.toThrow(/--check: the model must answer as PyTorch did/)
     expect(readdirSync(join(repository, 'photos'))).toEqual([])
   })
@@ -100,7 +111,11 @@ describe('resnet-serve import', () => {
   it.each([
     ['a name that is no name', ['--name', '../x'], /--name "\.\.\/x"/],
     ['a size that is none', ['--name', 'x', '--size', '224'], /height and width are needed/],
-    ['a choice that there is not', ['--name', 'x', '--stride-on', '1x1'], /--stride-on: the checkpoint leaves no such choice/],
+    [
+      'a choice that there is not',
+      ['--name', 'x', '--stride-on', '1x1'],
+      /--stride-on: the checkpoint leaves no such choice/,
+    ],
     ['labels of another number', ['--name', 'x', '--labels', 'package.json'], /labels/],
   ])('refuses %s', async (_, args, message) => {
     const { file, repository } = setUp('torchvision-basic')

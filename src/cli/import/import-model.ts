@@ -7,6 +7,7 @@ import { openCheckpoint } from '../../checkpoints/open-checkpoint.ts'
 import { type ImportPlan, type PlanOptions, planImport, plannedArchitecture } from '../../checkpoints/plan-import.ts'
 import { sketchGraph } from '../../checkpoints/sketch-graph.ts'
 import { type WeightsDtype, writeWeights } from '../../checkpoints/write-weights.ts'
+import { collectGarbage } from '../../engines/collect-garbage.ts'
 import type { Outputs } from '../../engines/engine.ts'
 import { parseManifest } from '../../repository/manifest.ts'
 import { readSafetensors } from '../../repository/safetensors.ts'
@@ -120,8 +121,11 @@ async function write(
   const weightsSha256 = writeWeights(path, tensors, dtype)
 
   const engine = await openCpuEngine(ENGINE_THREADS, TENSORFLOW_DIR)
-  const build = (architecture: Architecture): Graph =>
-    buildResNet(architecture, readSafetensors(readFileSync(path)), height, width)
+  const build = (architecture: Architecture): Graph => {
+    const graph = buildResNet(architecture, readSafetensors(readFileSync(path)), height, width)
+    collectGarbage()
+    return graph
+  }
   let plan = planned
   let outputs: Outputs
   let difference: number | undefined
