@@ -8,7 +8,7 @@ const engine = process.env.ENGINE ?? 'tensorflow'
  */
 export default defineConfig({
   test: {
-    include: ['test/native/**/*.test.ts', 'test/engines/parity.test.ts'],
+    include: ['test/native/**/*.test.ts', 'test/engines/parity.test.ts', 'test/engines/pools.test.ts'],
     globalSetup: ['test/helpers/build-once.ts'],
     env: { ENGINE: engine, PARITY_ENGINES: engine },
     testTimeout: 60_000,

@@ -22,7 +22,8 @@ export class ByteCursor {
   }
 
   byte(): number {
-    return this.take(1)[0] as number
+    if (this.#at === this.#chunk.length) this.#refill(1)
+    return this.#chunk[this.#at++] as number
   }
 
   /** The next `length` bytes. They stay valid, and must not be changed. Throws when there are fewer. */

@@ -27,6 +27,11 @@ describe('compare', () => {
     })
   })
 
+  it('compares embeddings alone where the model has no classifier', () => {
+    const embeddings = answers([], ['a', 'b'], [[1], [2]])
+    expect(compare(embeddings, embeddings, [])).toEqual({ samples: 2, cosine_mean: 1, cosine_min: 1 })
+  })
+
   it('says nothing of accuracy where no folder is named after a class', () => {
     const fp32 = answers([1], ['scans'], [[1]])
     expect(compare(fp32, fp32, ['a', 'b'])).not.toHaveProperty('accuracy')

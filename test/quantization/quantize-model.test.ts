@@ -8,7 +8,7 @@ import { MIN_COSINE, optionsFor, quantizeFixture } from './quantize-fixture.ts'
 const ANY = { minCosine: 0 }
 
 describe('quantizeModel', () => {
-  it.each(['custom-blocks', 'resnet18-zero-pad'])(
+  it.each(['custom-blocks', 'resnet18-zero-pad', 'torchvision-headless', 'timm-v2-d', 'transformers-v1'])(
     "keeps PyTorch's embeddings within the cosine that is asked for: %s",
     async (name) => {
       const { report, toPytorch } = await quantizeFixture(name)

@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../../src/repository/float16.ts'
+import {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+} from '../../src/repository/float16.ts'
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
 const decode = (bits: number): number => float16ToFloat32(Uint16Array.of(bits))[0] as number
@@ -89,5 +94,16 @@ describe('bfloat16', () => {
     [0x4000, 2 - 2 ** -9],
   ])('is %i for %f', (bits, value) => {
     expect(float32ToBfloat16(Float32Array.of(value))[0]).toBe(bits)
+  })
+
+  it.each([
+    [0x3f80, 1],
+    [0xc000, -2],
+    [0xc2f7, -123.5],
+    [0x0001, 2 ** -133],
+    [0xff80, Number.NEGATIVE_INFINITY],
+    [0x7fc0, Number.NaN],
+  ])('%i is %f, exactly', (bits, value) => {
+    expect(bfloat16ToFloat32(Uint16Array.of(bits))[0]).toBe(value)
   })
 })

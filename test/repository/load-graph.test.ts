@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { loadGraph } from '../../src/repository/load-graph.ts'
+import { parseManifest } from '../../src/repository/manifest.ts'
 import { smallFixture } from '../helpers/parity-fixtures.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
@@ -13,6 +16,20 @@ describe('loadGraph', () => {
     const graph = loadGraph(entry)
     expect(graph.input.shape).toEqual([1, 28, 28])
     expect(graph.nodes.at(-1)?.shape).toEqual([entry.manifest.architecture.numClasses])
+  })
+
+  it('builds the graph of the default model as it ever was, to the last bit', () => {
+    const directory = fileURLToPath(new URL('../../models/digits/1', import.meta.url))
+    const manifest = parseManifest(readFileSync(join(directory, 'model.json'), 'utf8'))
+    const { nodes, outputs } = loadGraph({ directory, manifest })
+    const hash = createHash('sha256')
+    for (const node of nodes) {
+      for (const [field, value] of Object.entries(node).sort()) {
+        hash.update(`${field}:`).update(value instanceof Float32Array ? value : JSON.stringify(value))
+      }
+    }
+    expect(outputs).toEqual({ logits: 'linear', embedding: 'fc' })
+    expect(hash.digest('hex')).toBe('250b66b30f1db805f1908c836af84c755bd415e1f017b2dd1c9c3d190e268f88')
   })
 
   it('refuses weights with one bit changed, and names the file', () => {

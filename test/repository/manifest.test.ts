@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { parseManifest } from '../../src/repository/manifest.ts'
+import { type ArchitectureJson, parseArchitecture } from '../../src/resnet/architecture.ts'
 import { manifestJson } from '../helpers/manifests.ts'
 
 const parse = (changes: object) => parseManifest(JSON.stringify(manifestJson(changes)))
 const input = manifestJson().input as object
-const architecture = manifestJson().architecture as object
+const architecture = manifestJson().architecture as ArchitectureJson
 
 describe('parseManifest', () => {
   it('reads a sound file', () => {
@@ -13,15 +14,7 @@ describe('parseManifest', () => {
       name: 'digits',
       version: '1',
       description: undefined,
-      architecture: {
-        block: 'basic',
-        layers: [1],
-        width: 1,
-        shortcut: 'projection',
-        inChannels: 1,
-        embeddingSize: 3,
-        numClasses: 2,
-      },
+      architecture: parseArchitecture(architecture),
       input: { height: 28, width: 28, mean: 0.5, std: 0.25, invert: 'auto', fit: 'ink', inkSize: 20 },
       labels,
       activation: 'softmax',

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { loadReference } from '../../src/repository/reference.ts'
 import { type RepositoryEntry, readRepository } from '../../src/repository/repository.ts'
 import { countValues } from '../../src/resnet/graph.ts'
-import { smallFixture } from '../helpers/parity-fixtures.ts'
+import { readParityFixture, smallFixture } from '../helpers/parity-fixtures.ts'
 import { writeSafetensors } from '../helpers/safetensors.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
@@ -48,6 +48,22 @@ describe('loadReference', () => {
     for (const { directory } of [hashed, plain]) rmSync(join(directory, 'reference.safetensors'))
     expect(loadReference(plain)).toBeUndefined()
     expect(() => loadReference(hashed)).toThrow(join(hashed.directory, 'reference.safetensors'))
+  })
+
+  it('has no logits where the model has no classifier', () => {
+    const { entry } = readParityFixture('torchvision-headless')
+    const { inChannels: channels, embeddingSize: size } = entry.manifest.architecture
+    const { height: rows, width: columns } = entry.manifest.input
+    const file = writeSafetensors(
+      [
+        ['input', zeros(2, channels, rows, columns)],
+        ['embedding', zeros(2, size)],
+      ],
+      'F32',
+    )
+    const reference = loadReference({ ...entry, directory: temporaryFolder({ 'reference.safetensors': file }) })
+    expect(reference?.logits).toHaveLength(0)
+    expect(reference?.embedding).toHaveLength(2 * size)
   })
 
   it('has the hash of the default model’s', () => {

@@ -25,6 +25,10 @@ describe('compare', () => {
     expect(compare(answers([1, 1], [1, 0, 0, 1]), answers([1, 1], [1, 0, 1, 0]), 2).embedding_cosine).toBe(0)
   })
 
+  it('compares embeddings alone where the model has no classifier', () => {
+    expect(compare(answers([], [1, 2]), answers([], [1, 4]), 1).largest_relative_difference).toBe(0.5)
+  })
+
   it('accepts no NaN', () => {
     expect(compare(answers([Number.NaN], [1]), answers([1], [1]), 1).largest_relative_difference).toBeNaN()
     expect(compare(answers([1], [Number.NaN]), answers([1], [1]), 1).embedding_cosine).toBeNaN()

@@ -14,8 +14,10 @@ function resnet(shortcut: 'projection' | 'zero-pad', block: 'basic' | 'bottlenec
   return buildResNet(architecture, new AnyWeights(), 9, 7)
 }
 
+const INTEGER_OPS = ['conv', 'norm', 'add']
+
 function scalesFor({ input, nodes }: Graph, fp32: string[] = []): Quantization {
-  const names = [input.name, ...nodes.filter(({ op }) => op === 'conv' || op === 'add').map(({ name }) => name)]
+  const names = [input.name, ...nodes.filter(({ op }) => INTEGER_OPS.includes(op)).map(({ name }) => name)]
   return { activations: Object.fromEntries(names.map((name) => [name, { scale: 0.5, zero_point: 7 }])), fp32 }
 }
 
@@ -116,6 +118,52 @@ describe.each([
         await session.release()
       }
     }
+  })
+})
+
+describe('int8 behind a max-pool, with pre-activation and pooled projections', () => {
+  const stem = { convs: [{ out: 3, kernel: 7 as const, stride: 2 }], max_pool: true }
+  const architecture = parseArchitecture({
+    block: 'bottleneck',
+    layers: [1, 1],
+    width: 3,
+    stem,
+    preactivation: true,
+    shortcut: 'pooled-projection',
+    pool: 'mean',
+    num_classes: 0,
+  })
+  const graph = buildResNet(architecture, new AnyWeights(), 19, 13)
+  const input = () => new ort.Tensor('float32', new Float32Array(19 * 13).fill(0.5), [1, 1, 19, 13])
+
+  it('converts no value on the way from the input to the pool', () => {
+    const types = opTypes(buildOnnx(graph, { quantization: scalesFor(graph) }))
+    expect(types.filter((type) => /^(Quantize|Dequantize)Linear$/.test(type))).toEqual([
+      'QuantizeLinear',
+      'DequantizeLinear',
+    ])
+    for (const type of ['Conv', 'Add', 'Relu', 'AveragePool']) expect(types).not.toContain(type)
+  })
+
+  it('pools what is in float as floats', () => {
+    const types = opTypes(buildOnnx(graph, { quantization: scalesFor(graph, ['layer2.0.bn1', 'layer2.0.conv1']) }))
+    expect(types).toContain('AveragePool')
+  })
+
+  it('leaves any node in fp32 that is asked for', async () => {
+    for (const { name } of graph.nodes.filter(({ op }) => INTEGER_OPS.includes(op))) {
+      const quantization = scalesFor(graph, [name])
+      const session = await ort.InferenceSession.create(emitOnnx(graph, { quantization }))
+      await session.run({ input: input() })
+      await session.release()
+    }
+  })
+
+  it('has the embedding for its only output', async () => {
+    const session = await ort.InferenceSession.create(emitOnnx(graph))
+    expect(session.outputNames).toEqual(['pool'])
+    expect((await session.run({ input: input() })).pool?.dims).toEqual([1, 24])
+    await session.release()
   })
 })
 

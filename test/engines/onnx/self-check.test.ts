@@ -22,6 +22,15 @@ describe('probeInputs', () => {
   })
 })
 
+describe('probeInputs of three channels', () => {
+  it('differ from channel to channel', () => {
+    const { count, input } = probeInputs({ name: 'input', shape: [3, 9, 7] }, QUANTIZATION)
+    expect(input).toHaveLength(count * 3 * 63)
+    const planes = Array.from({ length: 3 * count }, (_, i) => input.slice(i * 63, (i + 1) * 63).join())
+    expect(new Set(planes).size).toBe(3 * count)
+  })
+})
+
 describe('smallestCosine', () => {
   it('is that of the worst row', () => {
     expect(smallestCosine(Float32Array.of(1, 1, 1, 0), Float32Array.of(1, 1, 0, 1), 2)).toBe(0)
