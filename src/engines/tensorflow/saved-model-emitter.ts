@@ -1,4 +1,3 @@
-import { float32ToBfloat16, float32ToFloat16 } from '../../repository/float16.ts'
 import type {
   AddNode,
   AveragePoolNode,
@@ -11,7 +10,8 @@ import type {
   SubsampleNode,
 } from '../../resnet/graph.ts'
 import { emitNodes, type GraphEmitter } from '../graph-emitter.ts'
-import { type AttrValue, type DataType, DT, encodeSavedModel, type NodeDef, tensorShape } from './saved-model-schema.ts'
+import { GraphDefBuilder } from './graph-def-builder.ts'
+import { type AttrValue, type DataType, DT, encodeSavedModel, tensorShape } from './saved-model-schema.ts'
 
 /** Names of input and outputs in the signature `serving_default`. A model without a classifier has no `logits`. */
 export const SIGNATURE = { input: 'input', logits: 'logits', embedding: 'embedding' } as const
@@ -26,8 +26,8 @@ export type EmittedPrecision = keyof typeof TYPES
  * The input is one STRING scalar: the float32 values `[N, C, H, W]` as little-endian bytes, which the graph decodes. tfjs
  * would copy a float tensor to the GPU and back before the session starts.
  *
- * With `fp16` and `bf16`, convolutions, additions and their weights are in that type (cuDNN and oneDNN accumulate in fp32).
- * Pool, embedding and logits are in fp32.
+ * With `fp16` and `bf16`, convolutions with their weights, additions, norms and pools of pictures are in that type (cuDNN and
+ * oneDNN accumulate in fp32). What follows is in fp32, from the pool of the last stage on.
  */
 export function emitSavedModel(graph: Graph, precision: EmittedPrecision): Uint8Array {
   const emitter = new SavedModelEmitter(graph, TYPES[precision])
@@ -43,33 +43,35 @@ export function emitSavedModel(graph: Graph, precision: EmittedPrecision): Uint8
     [SIGNATURE.embedding]: output(SIGNATURE.embedding, embedding),
   }
   const inputs = { [SIGNATURE.input]: { node: FEED, dtype: DT.string, shape: [] } }
-  return encodeSavedModel(emitter.nodes, inputs, outputs)
+  return encodeSavedModel(emitter.graph.nodes, inputs, outputs)
 }
 
 const FEED = 'input_bytes'
 
+type Attributes = Record<string, AttrValue>
+
 class SavedModelEmitter implements GraphEmitter {
-  readonly nodes: NodeDef[] = []
+  readonly graph = new GraphDefBuilder()
   readonly #type: DataType
 
   constructor({ input }: Graph, type: DataType) {
     this.#type = type
     const [channels, height, width] = input.shape
-    this.#node(FEED, 'Placeholder', [], { dtype: { type: DT.string }, shape: { shape: tensorShape([]) } })
-    this.#node(`${input.name}/floats`, 'DecodeRaw', [FEED], {
+    this.graph.node(FEED, 'Placeholder', [], { dtype: { type: DT.string }, shape: { shape: tensorShape([]) } })
+    this.graph.node(`${input.name}/floats`, 'DecodeRaw', [FEED], {
       out_type: { type: DT.float },
       little_endian: { b: true },
     })
-    const planes = this.#reshape(`${input.name}/planes`, `${input.name}/floats`, [-1, channels, height, width])
-    const floats = this.#transpose(`${input.name}/last`, planes, [0, 2, 3, 1])
-    this.#cast(input.name, floats, DT.float, type)
+    const planes = this.graph.reshape(`${input.name}/planes`, `${input.name}/floats`, [-1, channels, height, width])
+    const floats = this.graph.transpose(`${input.name}/last`, planes, [0, 2, 3, 1])
+    this.graph.cast(input.name, floats, DT.float, type)
   }
 
   conv(node: ConvNode): void {
     const { name, kernel, stride, pad } = node
     const shape = [kernel, kernel, node.inChannels, node.outChannels]
-    const weight = this.#floats(`${name}/weight`, hwio(node), shape, this.#type)
-    const value = this.#node(`${name}/conv`, 'Conv2D', [node.input, weight], {
+    const weight = this.graph.floats(`${name}/weight`, hwio(node), shape, this.#type)
+    const value = this.graph.node(`${name}/conv`, 'Conv2D', [node.input, weight], {
       T: { type: this.#type },
       strides: { list: { i: [1, stride, stride, 1] } },
       data_format: { s: Buffer.from('NHWC') },
@@ -78,12 +80,22 @@ class SavedModelEmitter implements GraphEmitter {
     this.#relu(this.#bias(node.relu ? `${name}/biased` : name, value, node.bias, this.#type), node)
   }
 
+  /** One pass over the memory, where Mul and BiasAdd are two. Variance and epsilon make exactly 1. */
   norm(node: NormNode): void {
     const { name, scale, shift } = node
-    const T = { type: this.#type }
-    const factor = this.#floats(`${name}/scale`, scale, [scale.length], this.#type)
-    const scaled = this.#node(`${name}/scaled`, 'Mul', [node.input, factor], { T })
-    this.#relu(this.#bias(node.relu ? `${name}/shifted` : name, scaled, shift, this.#type), node)
+    const epsilon = 2 ** -10
+    const statistics = { scale, shift, mean: shift.map(() => 0), variance: shift.map(() => 1 - epsilon) }
+    const vectors = Object.entries(statistics).map(([part, values]) =>
+      this.graph.floats(`${name}/${part}`, values, [values.length]),
+    )
+    const value = this.graph.node(node.relu ? `${name}/normed` : name, 'FusedBatchNormV3', [node.input, ...vectors], {
+      T: { type: this.#type },
+      U: { type: DT.float },
+      epsilon: { f: epsilon },
+      data_format: { s: Buffer.from('NHWC') },
+      is_training: { b: false },
+    })
+    this.#relu(value, node)
   }
 
   maxpool({ name, input, kernel, stride, pad }: MaxPoolNode): void {
@@ -96,7 +108,7 @@ class SavedModelEmitter implements GraphEmitter {
   }
 
   add(node: AddNode): void {
-    const value = this.#node(node.relu ? `${node.name}/sum` : node.name, 'AddV2', node.inputs, {
+    const value = this.graph.node(node.relu ? `${node.name}/sum` : node.name, 'AddV2', node.inputs, {
       T: { type: this.#type },
     })
     this.#relu(value, node)
@@ -106,62 +118,55 @@ class SavedModelEmitter implements GraphEmitter {
     const { name, stride, padBefore, padAfter } = node
     const T = { type: this.#type }
     const bounds = [
-      this.#ints(`${name}/begin`, [0, 0, 0, 0]),
-      this.#ints(`${name}/end`, [0, 0, 0, 0]),
-      this.#ints(`${name}/strides`, [1, stride, stride, 1]),
+      this.graph.ints(`${name}/begin`, [0, 0, 0, 0]),
+      this.graph.ints(`${name}/end`, [0, 0, 0, 0]),
+      this.graph.ints(`${name}/strides`, [1, stride, stride, 1]),
     ]
     // One bit per axis: ignore `begin` and `end`, take the whole axis.
     const whole = { i: 0b1111 }
-    const sliced = this.#node(`${name}/sliced`, 'StridedSlice', [node.input, ...bounds], {
+    const sliced = this.graph.node(`${name}/sliced`, 'StridedSlice', [node.input, ...bounds], {
       T,
       Index: { type: DT.int32 },
       begin_mask: whole,
       end_mask: whole,
     })
-    const paddings = this.#ints(`${name}/paddings`, [0, 0, 0, 0, 0, 0, padBefore, padAfter], [4, 2])
-    this.#node(name, 'Pad', [sliced, paddings], { T, Tpaddings: { type: DT.int32 } })
+    const paddings = this.graph.ints(`${name}/paddings`, [0, 0, 0, 0, 0, 0, padBefore, padAfter], [4, 2])
+    this.graph.node(name, 'Pad', [sliced, paddings], { T, Tpaddings: { type: DT.int32 } })
   }
 
   /** `[N, H, W, C]` -> mean over W -> `[N, C, H]` x `[H, bands]` -> `[N, C * bands]`, channel-major, in fp32. */
   pool(node: PoolNode): void {
     const { name, height, bands } = node
-    const floats = this.#cast(`${name}/floats`, node.input, this.#type, DT.float)
-    const rows = this.#node(`${name}/rows`, 'Mean', [floats, this.#ints(`${name}/axis`, [2])], {
+    const floats = this.graph.cast(`${name}/floats`, node.input, this.#type, DT.float)
+    const rows = this.graph.node(`${name}/rows`, 'Mean', [floats, this.graph.ints(`${name}/axis`, [2])], {
       T: { type: DT.float },
       Tidx: { type: DT.int32 },
       keep_dims: { b: false },
     })
-    const columns = this.#transpose(`${name}/columns`, rows, [0, 2, 1])
-    const flat = this.#reshape(`${name}/flat`, columns, [-1, height])
-    const matrix = this.#floats(`${name}/matrix`, node.matrix, [height, bands])
-    const pooled = this.#matmul(`${name}/bands`, flat, matrix, false)
-    this.#reshape(name, pooled, [-1, ...node.shape])
+    const columns = this.graph.transpose(`${name}/columns`, rows, [0, 2, 1])
+    const flat = this.graph.reshape(`${name}/flat`, columns, [-1, height])
+    const matrix = this.graph.floats(`${name}/matrix`, node.matrix, [height, bands])
+    const pooled = this.graph.matmul(`${name}/bands`, flat, matrix, false)
+    this.graph.reshape(name, pooled, [-1, ...node.shape])
   }
 
   dense(node: DenseNode): void {
-    const weight = this.#floats(`${node.name}/weight`, node.weight, [node.outFeatures, node.inFeatures])
-    const product = this.#matmul(`${node.name}/product`, node.input, weight, true)
+    const weight = this.graph.floats(`${node.name}/weight`, node.weight, [node.outFeatures, node.inFeatures])
+    const product = this.graph.matmul(`${node.name}/product`, node.input, weight, true)
     this.#relu(this.#bias(node.relu ? `${node.name}/biased` : node.name, product, node.bias, DT.float), node, DT.float)
   }
 
   output(name: string, value: string): string {
-    return this.#node(name, 'Identity', [value], { T: { type: DT.float } })
+    return this.graph.node(name, 'Identity', [value], { T: { type: DT.float } })
   }
 
   /** The last value of a node has the node's name. */
   #relu(value: string, { name, relu }: ConvNode | NormNode | AddNode | DenseNode, type = this.#type): void {
-    if (relu) this.#node(name, 'Relu', [value], { T: { type } })
+    if (relu) this.graph.node(name, 'Relu', [value], { T: { type } })
   }
 
-  #pool(
-    name: string,
-    op: string,
-    input: string,
-    kernel: number,
-    stride: number,
-    pads: Record<string, AttrValue>,
-  ): void {
-    this.#node(name, op, [input], {
+  #pool(name: string, op: string, input: string, kernel: number, stride: number, pads: Attributes): void {
+    this.graph.node(name, op, [input], {
       T: { type: this.#type },
       ksize: { list: { i: [1, kernel, kernel, 1] } },
       strides: { list: { i: [1, stride, stride, 1] } },
@@ -171,54 +176,8 @@ class SavedModelEmitter implements GraphEmitter {
   }
 
   #bias(name: string, value: string, bias: Float32Array, type: DataType): string {
-    const constant = this.#floats(`${name}/bias`, bias, [bias.length], type)
-    return this.#node(name, 'BiasAdd', [value, constant], { T: { type }, data_format: { s: Buffer.from('NHWC') } })
-  }
-
-  #matmul(name: string, a: string, b: string, transposeB: boolean): string {
-    return this.#node(name, 'MatMul', [a, b], {
-      T: { type: DT.float },
-      transpose_a: { b: false },
-      transpose_b: { b: transposeB },
-    })
-  }
-
-  #transpose(name: string, value: string, order: number[]): string {
-    const permutation = this.#ints(`${name}/order`, order)
-    return this.#node(name, 'Transpose', [value, permutation], { T: { type: DT.float }, Tperm: { type: DT.int32 } })
-  }
-
-  #reshape(name: string, value: string, shape: number[]): string {
-    const dims = this.#ints(`${name}/shape`, shape)
-    return this.#node(name, 'Reshape', [value, dims], { T: { type: DT.float }, Tshape: { type: DT.int32 } })
-  }
-
-  #cast(name: string, value: string, from: DataType, to: DataType): string {
-    if (from === to) return this.#node(name, 'Identity', [value], { T: { type: to } })
-    return this.#node(name, 'Cast', [value], { SrcT: { type: from }, DstT: { type: to } })
-  }
-
-  #floats(name: string, values: Float32Array, shape: number[], type: DataType = DT.float): string {
-    const rounded =
-      type === DT.half ? float32ToFloat16(values) : type === DT.bfloat16 ? float32ToBfloat16(values) : values
-    return this.#constant(name, rounded, shape, type)
-  }
-
-  #ints(name: string, values: number[], shape = [values.length]): string {
-    return this.#constant(name, Int32Array.from(values), shape, DT.int32)
-  }
-
-  #constant(name: string, values: ArrayBufferView, shape: number[], dtype: DataType): string {
-    const tensorContent = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-    return this.#node(name, 'Const', [], {
-      dtype: { type: dtype },
-      value: { tensor: { dtype, tensorShape: tensorShape(shape), tensorContent } },
-    })
-  }
-
-  #node(name: string, op: string, input: string[], attr: Record<string, AttrValue>): string {
-    this.nodes.push({ name, op, input, attr })
-    return name
+    const constant = this.graph.floats(`${name}/bias`, bias, [bias.length], type)
+    return this.graph.node(name, 'BiasAdd', [value, constant], { T: { type }, data_format: { s: Buffer.from('NHWC') } })
   }
 }
 
@@ -226,7 +185,7 @@ class SavedModelEmitter implements GraphEmitter {
  * VALID where there is no padding, and SAME under stride 1: runtimes fuse these. Under stride 2, SAME pads less before
  * than after, unlike PyTorch, so the padding is explicit.
  */
-function padding(kernel: number, stride: number, pad: number): Record<string, AttrValue> {
+function padding(kernel: number, stride: number, pad: number): Attributes {
   if (pad === 0) return { padding: { s: Buffer.from('VALID') } }
   if (stride === 1 && pad === (kernel - 1) / 2) return { padding: { s: Buffer.from('SAME') } }
   return {

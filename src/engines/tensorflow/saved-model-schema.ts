@@ -53,11 +53,12 @@ const root = protobuf.Root.fromJSON({
     },
     AttrValue: {
       // A oneof, so that a value of 0 or false is written too.
-      oneofs: { value: { oneof: ['list', 's', 'i', 'b', 'type', 'shape', 'tensor'] } },
+      oneofs: { value: { oneof: ['list', 's', 'i', 'f', 'b', 'type', 'shape', 'tensor'] } },
       fields: {
         list: { type: 'ListValue', id: 1 },
         s: { type: 'bytes', id: 2 },
         i: { type: 'int64', id: 3 },
+        f: { type: 'float', id: 4 },
         b: { type: 'bool', id: 5 },
         type: { type: 'int32', id: 6 },
         shape: { type: 'TensorShapeProto', id: 7 },
@@ -92,6 +93,7 @@ export interface AttrValue {
   list?: { i: number[] }
   s?: Uint8Array
   i?: number
+  f?: number
   b?: boolean
   type?: DataType
   shape?: Shape

@@ -8,6 +8,7 @@ interface Attribute {
   type?: number
   b?: boolean
   i?: number
+  f?: number
   s?: Uint8Array
   list?: { i: number[] }
   tensor?: { dtype: number; tensorShape: { dim?: { size: number }[] }; tensorContent: Uint8Array }
@@ -63,7 +64,7 @@ export async function runSavedModel(model: DecodedSavedModel, input: Float32Arra
   return outputs as Outputs
 }
 
-function evaluate({ op, attr }: Node, [a, b, c, d]: tf.Tensor[], fed: Float32Array): tf.Tensor {
+function evaluate({ op, attr }: Node, [a, b, c, d, e]: tf.Tensor[], fed: Float32Array): tf.Tensor {
   const x = a as tf.Tensor
   const y = b as tf.Tensor
   switch (op) {
@@ -85,8 +86,11 @@ function evaluate({ op, attr }: Node, [a, b, c, d]: tf.Tensor[], fed: Float32Arr
     case 'BiasAdd':
     case 'AddV2':
       return tf.add(x, y)
-    case 'Mul':
-      return tf.mul(x, y)
+    case 'FusedBatchNormV3': {
+      if (attr.is_training?.b !== false) throw new Error('a norm that trains')
+      const [offset, mean, variance] = [c, d, e] as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D]
+      return tf.batchNorm(x as tf.Tensor4D, mean, variance, offset, y as tf.Tensor1D, attr.epsilon?.f)
+    }
     case 'MaxPool':
       return maxPool(attr, x as tf.Tensor4D)
     case 'AvgPool':
