@@ -83,6 +83,14 @@ export function openRecord(file: WeightFile, record: ZipRecord, limit: number): 
   if (bytes > limit) throw new Error(`has ${bytes} bytes; at most ${limit} are read`)
   if (isStored) return new ByteCursor((at, length) => file.read(at, length), from, from + bytes)
   if (bytes > MAX_INFLATION * storedBytes) throw new Error(`inflates from ${storedBytes} bytes to ${bytes}`)
-  const inflated = inflateRawSync(file.read(from, storedBytes), { maxOutputLength: Math.max(1, bytes) })
+  const inflated = inflate(file.read(from, storedBytes), bytes)
   return new ByteCursor((at, length) => inflated.subarray(at, at + length), 0, inflated.length)
+}
+
+function inflate(deflated: Buffer, bytes: number): Buffer {
+  try {
+    return inflateRawSync(deflated, { maxOutputLength: Math.max(1, bytes) })
+  } catch (error) {
+    throw new Error(`does not inflate to ${bytes} bytes, as the zip has it`, { cause: error })
+  }
 }

@@ -180,7 +180,7 @@ describe('a zip', () => {
     [
       'that inflates to more than it says',
       zip([{ name: 'm/data.pkl', content: Buffer.alloc(5000), deflate: true, claims: 100 }]),
-      'm/data.pkl: ',
+      'm/data.pkl: does not inflate to 100 bytes',
     ],
     [
       'of a pickle of 65 MB',
