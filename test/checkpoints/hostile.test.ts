@@ -196,7 +196,7 @@ describe('a zip', () => {
     [
       'of two checkpoints',
       torchZip(content, {}, [{ name: 'other/data.pkl', content }]),
-      'two checkpoints, model/data.pkl and other/data.pkl',
+      'two checkpoints: model/data.pkl, other/data.pkl',
     ],
     [
       'of two pickles of one name',
