@@ -113,6 +113,6 @@ export function describe(value: PickleValue): string {
 export const MAX_LINES = 100
 
 /** Names in a file may be anything: what a terminal would act on, and what is long, is left out. */
-export function printable(text: string): string {
-  return text.slice(0, 80).replace(/\p{C}/gu, '?')
+export function printable(text: string, length = 80): string {
+  return text.slice(0, length).replace(/\p{C}/gu, '?')
 }

@@ -8,10 +8,10 @@ import { PickleGlobal, PickleObject, type PickleValue, StorageReference } from '
 
 /** Bounds strings and byte arrays. */
 export const MAX_PICKLE_BYTES = 2 ** 26
-/** Bounds the time, to a second or two, and what lists and dicts grow to: an entry takes an opcode. */
-const MAX_OPCODES = 10_000_000
-/** An empty dict is one byte of a pickle, and about 170 in memory. */
-const MAX_OBJECTS = 500_000
+/** Bounds the time, to about a second, and what lists and dicts grow to: an entry takes an opcode. */
+const MAX_OPCODES = 5_000_000
+/** An empty dict is one byte of a pickle, and 300 in memory once it was looked through. */
+const MAX_OBJECTS = 200_000
 /** Of the stack, and of the memo: an entry is one byte of a pickle, and 8 in memory. */
 const MAX_ENTRIES = 1_000_000
 /** Python's own limit on recursion, so its pickler nests no deeper. */

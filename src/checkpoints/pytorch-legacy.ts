@@ -17,7 +17,9 @@ const PROTOCOL = 1001
 export function readPytorchLegacy(file: WeightFile): WeightFileContents {
   const cursor = new ByteCursor(file.read.bind(file), 0, Math.min(file.bytes, MAX_PICKLE_BYTES))
   if (readPickle(cursor) !== MAGIC) {
-    throw new Error('this is a plain pickle; in Python: torch.save(pickle.load(open(file, "rb")), "weights.pt")')
+    throw new Error(
+      'this is a plain pickle; if you trust it, then in Python: torch.save(pickle.load(open(file, "rb")), "weights.pt")',
+    )
   }
   if (readPickle(cursor) !== PROTOCOL) throw new Error('this is a checkpoint of an unknown protocol')
   readPickle(cursor)

@@ -1,5 +1,6 @@
 import { inFile } from '../repository/in-file.ts'
 import { MAX_PICKLE_BYTES, readPickle } from './pickle.ts'
+import { printable } from './pickle-value.ts'
 import type { StoredStorage } from './pytorch-tensor.ts'
 import { describeLeftOver, findStateDicts } from './state-dicts.ts'
 import type { WeightFileContents } from './stored-tensor.ts'
@@ -40,11 +41,13 @@ export async function readPytorchZip(file: WeightFile): Promise<WeightFileConten
   if (other && (pickles.length === 0 || other[0] === TORCHSCRIPT)) throw new Error(other[1])
   const [pickle] = pickles
   if (pickle === undefined) throw new Error('this is a zip, but not of PyTorch: it has no data.pkl')
-  if (pickles.length > 1) throw new Error(`this zip has two checkpoints, ${pickles[0]} and ${pickles[1]}`)
+  if (pickles.length > 1) throw new Error(`this zip has two checkpoints: ${printable(pickles.join(', '))}`)
 
   const folder = pickle.slice(0, -'data.pkl'.length)
   const bigEndian = isBigEndian(file, records.get(`${folder}byteorder`))
-  const root = inFile(pickle, () => readPickle(openRecord(file, records.get(pickle) as ZipRecord, MAX_PICKLE_BYTES)))
+  const root = inFile(printable(pickle), () =>
+    readPickle(openRecord(file, records.get(pickle) as ZipRecord, MAX_PICKLE_BYTES)),
+  )
   const storages = (key: string): StoredStorage => {
     const record = records.get(`${folder}data/${key}`)
     if (record === undefined) throw new Error('has no values in the file')

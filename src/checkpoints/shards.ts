@@ -3,8 +3,8 @@ import type { StoredStateDict, WeightFileContents } from './stored-tensor.ts'
 import { WeightFile } from './weight-file.ts'
 import { formatOf } from './weight-format.ts'
 
-/** Of an index: 100,000 tensors have 10 MB. */
-const MAX_INDEX_BYTES = 2 ** 26
+/** 100,000 tensors have 10 MB. */
+const MAX_INDEX_BYTES = 10_000_000
 
 /**
  * Hugging Face's index of a model in several files, `{"weight_map": {tensor: file}}`: the file of each tensor. Undefined when the

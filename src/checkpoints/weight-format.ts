@@ -13,7 +13,7 @@ const OTHERS: [(head: string) => boolean, string][] = [
   ],
   [
     (head) => head.startsWith('ustar', 257),
-    'this is a tar; if it is a checkpoint of the first PyTorch, then in PyTorch: torch.save(torch.load(file, weights_only=False), "weights.pt")',
+    'this is a tar; if it is a checkpoint of the first PyTorch and you trust it, then in PyTorch: torch.save(torch.load(file, weights_only=False), "weights.pt")',
   ],
   [
     (head) => head.startsWith('\x89HDF\r\n\x1a\n'),

@@ -1,6 +1,7 @@
 import { inflateRawSync } from 'node:zlib'
 import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl'
 import { ByteCursor } from './byte-cursor.ts'
+import { printable } from './pickle-value.ts'
 import type { WeightFile } from './weight-file.ts'
 
 /** One file of a zip. */
@@ -58,6 +59,14 @@ class Reader extends RandomAccessReader {
  * Throws on what is no sound zip, names that lead out of a folder among it, and on two records of one name.
  */
 export async function readZip(file: WeightFile): Promise<Map<string, ZipRecord>> {
+  try {
+    return await readDirectory(file)
+  } catch (error) {
+    throw new Error(`this zip is not sound: ${printable((error as Error).message, 200)}`, { cause: error })
+  }
+}
+
+async function readDirectory(file: WeightFile): Promise<Map<string, ZipRecord>> {
   const zip = await fromRandomAccessReaderPromise(new Reader(file), file.bytes, { autoClose: false })
   const records = new Map<string, ZipRecord>()
   for await (const entry of zip.eachEntry()) {
@@ -83,6 +92,14 @@ export function openRecord(file: WeightFile, record: ZipRecord, limit: number): 
   if (bytes > limit) throw new Error(`has ${bytes} bytes; at most ${limit} are read`)
   if (isStored) return new ByteCursor((at, length) => file.read(at, length), from, from + bytes)
   if (bytes > MAX_INFLATION * storedBytes) throw new Error(`inflates from ${storedBytes} bytes to ${bytes}`)
-  const inflated = inflateRawSync(file.read(from, storedBytes), { maxOutputLength: Math.max(1, bytes) })
+  const inflated = inflate(file.read(from, storedBytes), bytes)
   return new ByteCursor((at, length) => inflated.subarray(at, at + length), 0, inflated.length)
+}
+
+function inflate(deflated: Buffer, bytes: number): Buffer {
+  try {
+    return inflateRawSync(deflated, { maxOutputLength: Math.max(1, bytes) })
+  } catch (error) {
+    throw new Error(`does not inflate to ${bytes} bytes, as the zip has it`, { cause: error })
+  }
 }

@@ -180,7 +180,7 @@ describe('a zip', () => {
     [
       'that inflates to more than it says',
       zip([{ name: 'm/data.pkl', content: Buffer.alloc(5000), deflate: true, claims: 100 }]),
-      'm/data.pkl: ',
+      'm/data.pkl: does not inflate to 100 bytes',
     ],
     [
       'of a pickle of 65 MB',
@@ -196,7 +196,7 @@ describe('a zip', () => {
     [
       'of two checkpoints',
       torchZip(content, {}, [{ name: 'other/data.pkl', content }]),
-      'two checkpoints, model/data.pkl and other/data.pkl',
+      'two checkpoints: model/data.pkl, other/data.pkl',
     ],
     [
       'of two pickles of one name',

@@ -5,7 +5,7 @@ export const [EMPTY_TUPLE, TUPLE, TUPLE1, MEMOIZE, FALSE] = [')', 't', '\x85', '
 
 type Code = string | Uint8Array
 
-const join = (...codes: Code[]): Buffer =>
+export const join = (...codes: Code[]): Buffer =>
   Buffer.concat(codes.map((code) => (typeof code === 'string' ? Buffer.from(code, 'latin1') : code)))
 
 export const pickle = (...codes: Code[]): Buffer => join('\x80\x02', ...codes, STOP)
@@ -27,6 +27,8 @@ export const global = (module: string, name: string): string => `c${module}\n${n
 export const tuple = (...members: Code[]): Buffer => join(MARK, ...members, TUPLE)
 
 export const call = (callee: Code, ...args: Code[]): Buffer => join(callee, tuple(...args), REDUCE)
+
+export const list = (...members: Code[]): Buffer => join(LIST, MARK, ...members, APPENDS)
 
 export const dict = (items: Record<string, Code>): Buffer =>
   join(DICT, MARK, ...Object.entries(items).flatMap(([key, value]) => [text(key), value]), SETITEMS)

@@ -49,6 +49,7 @@ describe('safetensors', () => {
     ['a file of 7 bytes', Buffer.alloc(7), 'shorter than its header'],
     ['a header longer than the file', Buffer.from([9, 0, 0, 0, 0, 0, 0, 0, 0x7b]), 'longer than the file'],
     ['a header of 2^64 - 1 bytes', Buffer.alloc(16, 0xff), 'longer than the file'],
+    ['a header of 10,000,001 bytes', file(' '.repeat(10_000_001)), 'at most 10000000 are read'],
     ['a header that is not JSON', file('{"x": '), 'not JSON'],
     ['a header of no bytes', file(''), 'not JSON'],
     ['a header that is null', file('null'), 'not an object'],
