@@ -21,7 +21,7 @@ export interface Model {
   /** Why `PRECISION=auto` did not choose a faster precision; undefined if it had no choice. */
   readonly precisionReason: string | undefined
   /**
-   * Each input is a flat array of shape `[1, height, width]`, normalised. Returns one prediction per input, in order;
+   * Each input is a flat array of shape `[C, height, width]`, normalised. Returns one prediction per input, in order;
    * an input that fails alone gets its ServeError. Rejects with a ServeError if no input was accepted.
    */
   predict(inputs: Float32Array[], options?: PredictOptions): Promise<(Prediction | ServeError)[]>

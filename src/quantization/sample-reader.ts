@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import { countBinaryTensors, readBinaryTensor } from '../preprocessing/tensor.ts'
 import { fileError, inFile } from '../repository/in-file.ts'
-import type { InputSpec } from '../repository/manifest.ts'
+import { channelCount, type InputSpec, inputLength } from '../repository/input-spec.ts'
 import { readSafetensors } from '../repository/safetensors.ts'
 
 /** libvips' own limit: these files come from the user, not from clients. */
@@ -12,11 +12,11 @@ const DECODE_TIMEOUT_S = 60
 
 /**
  * Reads inputs from files: images as the server reads them, `.f32` as little-endian float32, `.safetensors` by the
- * tensor `input` of shape `[N, 1, height, width]`. Every error names the file.
+ * tensor `input` of shape `[N, C, height, width]`. Every error names the file.
  */
 export class SampleReader {
   readonly #spec: InputSpec
-  readonly #pixels: number
+  readonly #length: number
   readonly #images = new ImageDecoder({
     maxPixels: MAX_PIXELS,
     maxSide: MAX_PIXELS,
@@ -28,17 +28,17 @@ export class SampleReader {
 
   constructor(spec: InputSpec) {
     this.#spec = spec
-    this.#pixels = spec.height * spec.width
+    this.#length = inputLength(spec)
   }
 
   /** Number of inputs in a file. An image counts as one, unread. */
   count(path: string): number {
-    return holdsTensors(path) ? this.#tensors(path).length / this.#pixels : 1
+    return holdsTensors(path) ? this.#tensors(path).length / this.#length : 1
   }
 
-  /** `[1, height, width]`, normalised. */
+  /** `[C, height, width]`, normalised. */
   async read(path: string, index: number): Promise<Float32Array> {
-    if (holdsTensors(path)) return this.#tensors(path).subarray(index * this.#pixels, (index + 1) * this.#pixels)
+    if (holdsTensors(path)) return this.#tensors(path).subarray(index * this.#length, (index + 1) * this.#length)
     try {
       return await this.#images.decode(readFileSync(path), this.#spec)
     } catch (error) {
@@ -56,12 +56,12 @@ function holdsTensors(path: string): boolean {
   return ['.f32', '.safetensors'].includes(extname(path))
 }
 
-function readTensors(path: string, { height, width }: InputSpec): Float32Array {
+function readTensors(path: string, spec: InputSpec): Float32Array {
   const file = readFileSync(path)
   if (extname(path) === '.f32') {
-    countBinaryTensors(file, height, width)
+    countBinaryTensors(file, spec)
     return readBinaryTensor(file)
   }
   const tensors = readSafetensors(file)
-  return tensors.take('input', [tensors.rows('input'), 1, height, width])
+  return tensors.take('input', [tensors.rows('input'), channelCount(spec), spec.height, spec.width])
 }

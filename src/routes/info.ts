@@ -61,17 +61,18 @@ function describe({ manifest, precision, precisionReason }: Model): object {
       embedding_size: architecture.embeddingSize,
       num_classes: architecture.numClasses,
     },
-    input: {
-      height: input.height,
-      width: input.width,
-      mean: input.mean,
-      std: input.std,
-      invert: input.invert,
-      fit: input.fit,
-    },
+    input: asInModelJson(input),
     labels: manifest.labels,
     weights_sha256: manifest.weightsSha256,
     provenance: manifest.provenance,
     metrics: manifest.metrics,
   }
+}
+
+/** The same values under the names that they have in model.json. */
+function asInModelJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asInModelJson)
+  if (typeof value !== 'object' || value === null) return value
+  const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [snakeCase(name), asInModelJson(inner)]))
 }

@@ -15,7 +15,7 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
       embeddingSize: 4,
       numClasses: 3,
     },
-    input: { height: 2, width: 3, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 1 },
+    input: { height: 2, width: 3, channels: 'grey', mean: [0], std: [1], fit: 'fill', invert: 'never', inkSize: 1 },
     labels: ['zero', 'one', 'two'],
     weightsSha256: '0'.repeat(64),
     ...changes,
