@@ -1,22 +1,20 @@
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { answerJobs } from './child-process.ts'
 import type { DecodeJob, DecodeThroughput } from './decode.ts'
 import { makePictures } from './inputs.ts'
 
 /** More than libuv's threads, so that none of them waits for this process's loop. */
 const AT_ONCE = 8
-/** The server's SEARCH_SCALE: with `fit: ink` it decodes pictures to at most this multiple of the model's size. */
+/** The server's SEARCH_SCALE (sharp-decoder.ts): with `fit: ink` it decodes pictures to at most this multiple of the model's size. */
 const SCALE = 4
 
 answerJobs<DecodeJob, DecodeThroughput>(async ({ input, model, timing }) => {
   const pictures = await makePictures(input, model, AT_ONCE)
-  // The server's settings (configureSharp in image-decoder.ts).
+  // The server's settings (configureSharp in sharp-decoder.ts).
   sharp.cache(false)
   sharp.concurrency(1)
   const decode = (file: Buffer): Promise<Buffer> =>
-    sharp(file, { failOn: 'error' })
-      .autoOrient()
-      .resize(model.width * SCALE, model.height * SCALE, { fit: 'inside', withoutEnlargement: true })
+    scaled(sharp(file, { failOn: 'error' }), model)
       .raw({ depth: 'uchar' })
       .toBuffer()
 
@@ -39,3 +37,8 @@ answerJobs<DecodeJob, DecodeThroughput>(async ({ input, model, timing }) => {
     }),
   }
 })
+
+function scaled(pipeline: Sharp, { width, height, fit }: DecodeJob['model']): Sharp {
+  if (fit === undefined) return pipeline.resize(width, height, { kernel: 'linear', fastShrinkOnLoad: false })
+  return pipeline.autoOrient().resize(width * SCALE, height * SCALE, { fit: 'inside', withoutEnlargement: true })
+}

@@ -1,11 +1,11 @@
 import { runInChild } from './child-process.ts'
 import type { PictureKindName } from './inputs.ts'
 import type { Timing } from './options.ts'
-import type { InputShape } from './pictures.ts'
+import type { ServedModel } from './server-api.ts'
 
 export interface DecodeJob {
   input: PictureKindName
-  model: InputShape
+  model: ServedModel['input']
   timing: Timing
 }
 
@@ -16,7 +16,7 @@ export interface DecodeThroughput {
 
 /**
  * sharp alone on the same files, in a process of its own, with the server's settings and down to the size at which the
- * server looks for ink: no HTTP, no grey levels, no fitting, no server.
+ * server looks for ink, or to the model's size where it reads photographs: no HTTP, no grey levels, no fitting, no server.
  */
 export function measureDecoding(job: DecodeJob): Promise<DecodeThroughput> {
   return runInChild(new URL('./decode-child.ts', import.meta.url), job)

@@ -1,4 +1,5 @@
-import { drawing, type InputShape, photograph } from './pictures.ts'
+import { type InputShape, inputLength } from '../src/repository/input-spec.ts'
+import { drawing, type PictureSize, photograph } from './pictures.ts'
 
 export interface Payload {
   contentType: string
@@ -8,9 +9,9 @@ export interface Payload {
 interface InputKind {
   title: string
   /** Size of the picture; without it the model's. */
-  shape?: InputShape
+  size?: PictureSize
   /** Absent where the input is no picture. */
-  picture?: (shape: InputShape, random: () => number) => Promise<Buffer>
+  picture?: (size: PictureSize, random: () => number) => Promise<Buffer>
   /** Distinct inputs; more are made where there are more clients. */
   count: number
 }
@@ -19,8 +20,8 @@ interface InputKind {
 export const INPUT_KINDS = {
   tensor: { title: 'raw tensor', count: 256 },
   png: { title: 'PNG', picture: drawing, count: 256 },
-  jpeg: { title: 'JPEG 640 x 480', shape: { width: 640, height: 480 }, picture: photograph, count: 64 },
-  photo: { title: 'JPEG 12 MP', shape: { width: 4000, height: 3000 }, picture: photograph, count: 1 },
+  jpeg: { title: 'JPEG 640 x 480', size: { width: 640, height: 480 }, picture: photograph, count: 64 },
+  photo: { title: 'JPEG 12 MP', size: { width: 4000, height: 3000 }, picture: photograph, count: 1 },
 } satisfies Record<string, InputKind>
 
 export type InputKindName = keyof typeof INPUT_KINDS
@@ -31,14 +32,14 @@ export const PICTURE_KINDS = ['png', 'jpeg', 'photo'] as const satisfies readonl
 const AT_ONCE = 4
 
 /** At least `count` files that all differ, and are the same in every run. */
-export async function makePictures(kind: PictureKindName, model: InputShape, count: number): Promise<Buffer[]> {
-  const { shape, picture, count: usual }: InputKind & { picture: typeof drawing } = INPUT_KINDS[kind]
+export async function makePictures(kind: PictureKindName, model: PictureSize, count: number): Promise<Buffer[]> {
+  const { size, picture, count: usual }: InputKind & { picture: typeof drawing } = INPUT_KINDS[kind]
   const random = seededRandom(1)
   const pictures: Buffer[] = []
   while (pictures.length < Math.max(count, usual)) {
     // A seed for each, drawn in order, so that the order in which they are finished does not matter.
     const seeds = Array.from({ length: AT_ONCE }, () => random() * 2 ** 32)
-    pictures.push(...(await Promise.all(seeds.map((seed) => picture(shape ?? model, seededRandom(seed))))))
+    pictures.push(...(await Promise.all(seeds.map((seed) => picture(size ?? model, seededRandom(seed))))))
   }
   return pictures
 }
@@ -53,9 +54,9 @@ export async function makePayloads(kind: InputKindName, model: InputShape, count
   }))
 }
 
-/** One channel of values in the range that normalised pictures have. */
-export function randomTensor({ height, width }: InputShape, count: number, random: () => number): Float32Array {
-  return Float32Array.from({ length: count * height * width }, () => random() * 3 - 0.5)
+/** Values in the range that normalised pictures have. */
+export function randomTensor(shape: InputShape, count: number, random: () => number): Float32Array {
+  return Float32Array.from({ length: count * inputLength(shape) }, () => random() * 3 - 0.5)
 }
 
 export function formWithFile(picture: Buffer, field: string): Payload {

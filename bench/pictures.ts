@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 
-export interface InputShape {
+export interface PictureSize {
   height: number
   width: number
 }
@@ -11,9 +11,9 @@ const PAPER = 200
 const GRAIN = 40
 
 /** A curved stroke, light on dark or dark on light: like handwriting, so that decoding has its usual work. */
-export function drawing(shape: InputShape, random: () => number): Promise<Buffer> {
+export function drawing(size: PictureSize, random: () => number): Promise<Buffer> {
   const [paper, ink] = random() < 0.5 ? ['#000', '#fff'] : ['#fff', '#000']
-  return sharp(strokeSvg(shape, random, ink, paper))
+  return sharp(strokeSvg(size, random, ink, paper))
     .flatten()
     .toColourspace('b-w')
     .png()
@@ -21,16 +21,16 @@ export function drawing(shape: InputShape, random: () => number): Promise<Buffer
 }
 
 /** A dark stroke on grainy paper, in colour, as a camera writes it: about two bits a pixel. */
-export async function photograph(shape: InputShape, random: () => number): Promise<Buffer> {
-  const { width, height } = shape
+export async function photograph(size: PictureSize, random: () => number): Promise<Buffer> {
+  const { width, height } = size
   const raw = { width, height, channels: 3 } as const
-  return sharp(await grainyPaper(shape), { raw })
-    .composite([{ input: strokeSvg(shape, random, '#223') }])
+  return sharp(await grainyPaper(size), { raw })
+    .composite([{ input: strokeSvg(size, random, '#223') }])
     .jpeg({ quality: 85 })
     .toBuffer()
 }
 
-function strokeSvg({ width, height }: InputShape, random: () => number, ink: string, paper?: string): Buffer {
+function strokeSvg({ width, height }: PictureSize, random: () => number, ink: string, paper?: string): Buffer {
   const point = (): string => `${(0.15 + 0.7 * random()) * width} ${(0.15 + 0.7 * random()) * height}`
   const stroke = `stroke="${ink}" stroke-width="${Math.min(height, width) / 11}" stroke-linecap="round"`
   const ground = paper === undefined ? '' : `<rect width="100%" height="100%" fill="${paper}"/>`
@@ -41,7 +41,7 @@ function strokeSvg({ width, height }: InputShape, random: () => number, ink: str
 const papers = new Map<string, Promise<Buffer>>()
 
 /** RGB, the same for every picture of one size. */
-function grainyPaper({ width, height }: InputShape): Promise<Buffer> {
+function grainyPaper({ width, height }: PictureSize): Promise<Buffer> {
   const key = `${width} x ${height}`
   const paper = papers.get(key) ?? makePaper(width, height)
   papers.set(key, paper)

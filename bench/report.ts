@@ -1,3 +1,4 @@
+import { channelCount } from '../src/repository/input-spec.ts'
 import { INPUT_KINDS } from './inputs.ts'
 import { type Memory, total } from './memory.ts'
 import { bestRaw, errorCount, type HttpResult, type LoadScenario, type Results } from './results.ts'
@@ -15,13 +16,14 @@ export function report(results: Results): string {
 
 function facts({ date, machine, engine, model, precision, timing, settings }: Results): string {
   const { name, passed_over: _, ...details } = engine
+  const shape = [channelCount(model.input), model.input.height, model.input.width]
   const rows = [
     ['date', date],
     ['processor', `${machine.processor}, ${machine.cores} cores`],
     ['node', `${machine.node}, ${machine.platform}`],
     ['load before', machine.loadAverage.toFixed(2)],
     ['engine', `${name} in ${precision} (${pairs(details, ' ')})`],
-    ['model', `${model.name}/${model.version}, input 1 x ${model.input.height} x ${model.input.width}`],
+    ['model', `${model.name}/${model.version}, input ${shape.join(' x ')}`],
     [
       'windows',
       `${timing.windows} of ${timing.windowS} s, after ${timing.warmupS} s of warm-up; loads: until settled, ${timing.settleS} s at most`,

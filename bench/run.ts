@@ -44,7 +44,7 @@ export async function run(options: Options): Promise<Results> {
     format: RESULTS_FORMAT,
     ...facts,
     engine: first.engine,
-    model: { name, version, input: { height: input.height, width: input.width } },
+    model: { name, version, input: { channels: input.channels, height: input.height, width: input.width } },
     precision,
     settings: settings(),
     startupMs: series([first.startupMs, ...loaded.startupMs]),

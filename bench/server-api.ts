@@ -1,12 +1,13 @@
 import type { EngineName, Precision } from '../src/engines/engine.ts'
+import type { InputShape } from '../src/repository/input-spec.ts'
 import { compareVersions } from '../src/repository/repository.ts'
 import type { Payload } from './inputs.ts'
-import type { InputShape } from './pictures.ts'
 
 export interface ServedModel {
   name: string
   version: string
-  input: InputShape
+  /** Without `fit` its pictures are photographs. */
+  input: InputShape & { fit?: string }
 }
 
 export interface ServerInfo {
@@ -25,7 +26,11 @@ export async function readInfo(url: string): Promise<ServerInfo> {
   const versions = info.models.filter(({ name }) => name === info.default_model)
   const model = versions.sort((a, b) => compareVersions(a.version, b.version)).at(-1)
   if (model === undefined) throw new Error('GET /info lists no default model')
-  return { engine: info.engine, model }
+  // An older server reads grey pictures and does not say so.
+  return {
+    engine: info.engine,
+    model: { ...model, input: { ...model.input, channels: model.input.channels ?? 'grey' } },
+  }
 }
 
 /** JSON from /classify, or raw float32 from /embed. */

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
-import type { InputSpec } from '../../src/repository/manifest.ts'
+import type { InputSpec } from '../../src/repository/input-spec.ts'
 import { seededRandom } from '../inputs.ts'
 import { drawing } from '../pictures.ts'
 import type { PeerInput } from './peers.ts'
@@ -15,7 +15,7 @@ export async function makeInputs(spec: InputSpec, count: number): Promise<Record
   return { tensor, png: drawings.slice(0, count) }
 }
 
-async function normalised(png: Buffer, { mean, std }: InputSpec): Promise<Buffer> {
+async function normalised(png: Buffer, { mean: [mean = 0], std: [std = 1] }: InputSpec): Promise<Buffer> {
   const greys = await sharp(png).toColourspace('b-w').raw().toBuffer()
   return Buffer.from(Float32Array.from(greys, (grey) => (grey / 255 - mean) / std).buffer)
 }
@@ -40,7 +40,7 @@ async function fittedDrawings(spec: InputSpec, count: number): Promise<Buffer[]>
   return fitted.slice(0, count)
 }
 
-/** The model's input as 0..255. */
-function greysOf(normalised: Float32Array, { mean, std }: InputSpec): number[] {
+/** The input of a model of one channel, as 0..255. */
+function greysOf(normalised: Float32Array, { mean: [mean = 0], std: [std = 1] }: InputSpec): number[] {
   return Array.from(normalised, (value) => (value * std + mean) * 255)
 }

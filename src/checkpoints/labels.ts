@@ -17,7 +17,7 @@ export function readLabels(path: string, numClasses: number): string[] {
     const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
     const labels = /^\s*[[{]/.test(text) ? fromJson(JSON.parse(text)) : lines(text)
     if (labels.length !== numClasses) throw new Error(`${labels.length} labels for ${numClasses} classes`)
-    const gap = labels.findIndex((label) => label === undefined)
+    const gap = labels.indexOf(undefined)
     if (gap >= 0) throw new Error(`class ${gap} has no label`)
     return labels as string[]
   })

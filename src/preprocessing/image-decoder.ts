@@ -1,12 +1,14 @@
 import { type Clock, systemClock } from '../batching/clock.ts'
 import type { SubmitOptions } from '../batching/job.ts'
 import { ServeError } from '../errors.ts'
-import type { InputSpec } from '../repository/manifest.ts'
+import { type InputSpec, isDrawing } from '../repository/input-spec.ts'
 import { DecodeQueue, ThreadGate, TurnGate } from './decode-queue.ts'
+import { drawingInput } from './drawing/drawing-input.ts'
 import { formatOf } from './image-format.ts'
 import { type ImageSize, imageSize } from './image-size.ts'
-import { toModelInput } from './model-input.ts'
-import { configureSharp, decodeGrey, needsNoScaling } from './sharp-decoder.ts'
+import { atOnce, inTurns } from './in-turns.ts'
+import { photographInput } from './photograph/photograph-input.ts'
+import { configureSharp, type DecodeLimits, decodeDrawing, decodePhotograph, needsNoScaling } from './sharp-decoder.ts'
 import { readSmallPng } from './small-png.ts'
 
 export interface ImageDecoderOptions {
@@ -64,7 +66,7 @@ export class ImageDecoder {
   }
 
   /**
-   * Decodes the PNGs, JPEGs and WebPs of one request to `[1, height, width]` each, normalised with the model's mean and
+   * Decodes the PNGs, JPEGs and WebPs of one request to `[C, height, width]` each, normalised with the model's mean and
    * std. A picture that fails has its ServeError in its place: `unsupported_image_format`, `undecodable_image` or
    * `image_too_large`; `deadline_exceeded` or `canceled` where it was not decoded in time. Rejects with `queue_full` or
    * `image_too_large` if all together are too much.
@@ -108,9 +110,7 @@ export class ImageDecoder {
       return some.filter((_, i) => decoded[i] === null)
     }
     const onThreads = (some: Picture[]) => {
-      return decode(this.#threads, some, async ({ bytes }) =>
-        toModelInput(await decodeGrey(bytes, spec, this.#options), spec),
-      )
+      return decode(this.#threads, some, (picture) => readLarge(picture, spec, this.#options))
     }
     const onEventLoop = async () => onThreads(await decode(this.#eventLoop, small, (each) => readSmall(each, spec)))
     await Promise.all([onThreads(large), onEventLoop()])
@@ -152,6 +152,13 @@ interface Picture {
 
 /** Null for a file that is not plain, or damaged: sharp then decides. */
 function readSmall({ bytes, size }: Picture, spec: InputSpec): Float32Array | null {
-  const picture = size && readSmallPng(bytes, size)
-  return picture ? toModelInput(picture, spec) : null
+  const pixels = size && readSmallPng(bytes, size)
+  if (pixels === undefined) return null
+  return isDrawing(spec) ? drawingInput(pixels, spec) : atOnce(photographInput(pixels, spec))
+}
+
+async function readLarge({ bytes, size: claimed }: Picture, spec: InputSpec, limits: DecodeLimits) {
+  if (isDrawing(spec)) return drawingInput(await decodeDrawing(bytes, spec, limits), spec)
+  const { pixels, size } = await decodePhotograph(bytes, claimed, spec, limits)
+  return await inTurns(photographInput(pixels, spec, size))
 }

@@ -3,6 +3,8 @@ import type { ImageFormat } from './image-format.ts'
 export interface ImageSize {
   width: number
   height: number
+  /** Of a JPEG with four channels: CMYK, or YCCK, which decodes to CMYK. */
+  isCmyk?: boolean
 }
 
 /**
@@ -45,7 +47,9 @@ function jpegSize(view: DataView): ImageSize | undefined {
     }
     const marker = view.getUint8(offset + 1)
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
-      return { width: view.getUint16(offset + 7), height: view.getUint16(offset + 5) }
+      const channels = view.getUint8(offset + 9)
+      const size = { width: view.getUint16(offset + 7), height: view.getUint16(offset + 5) }
+      return channels === 4 ? { ...size, isCmyk: true } : size
     }
     // Fill bytes (FF), and what has no segment: a stray FF 00, TEM, RST, SOI.
     if (marker === 0xff) offset += 1

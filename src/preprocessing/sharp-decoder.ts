@@ -1,12 +1,21 @@
-import sharp, { type Sharp } from 'sharp'
+import sharp, { type Sharp, type SharpOptions } from 'sharp'
 import { ServeError } from '../errors.ts'
-import type { InputSpec } from '../repository/manifest.ts'
-import type { GreyPicture } from './grey-picture.ts'
+import { type DrawingSpec, type InputSpec, isDrawing, type PhotographSpec } from '../repository/input-spec.ts'
 import type { ImageSize } from './image-size.ts'
-import { toGrey } from './to-grey.ts'
+import { resizedSize } from './photograph/geometry.ts'
+import type { Pixels } from './pixels.ts'
 
 /** With `fit: ink`, pictures are scaled down to this many times the model's size before the ink is searched. */
 const SEARCH_SCALE = 4
+
+/**
+ * A photograph more than this many times larger than needed is reduced to it by sharp, which is fast, before it is resized
+ * as Pillow does it. docs/model.md says what that costs in likeness: with 3 instead of 4 it would be too much.
+ */
+const REDUCTION = 4
+
+/** Pixels of a PNG that is read on the event loop, at most: half a millisecond. */
+const SMALL_PIXELS = 128 * 128
 
 let configured = false
 
@@ -23,34 +32,20 @@ export function configureSharp(): void {
   sharp.unblock({ operation: ['Png', 'Jpeg', 'Webp'].map((format) => `VipsForeignLoad${format}Buffer`) })
 }
 
-interface DecodeLimits {
+export interface DecodeLimits {
   maxPixels: number
   timeoutS: number
 }
 
 /**
- * Decodes a PNG, JPEG or WebP on one of libuv's threads, and scales it to the model's size or, with `fit: ink`, near it.
- * Rejects with `undecodable_image` or `image_too_large`.
+ * Decodes a PNG, JPEG or WebP on one of libuv's threads, upright, and scales it to the model's size or, with `fit: ink`,
+ * near it. Rejects with `undecodable_image` or `image_too_large`.
  */
-export async function decodeGrey(
-  bytes: Uint8Array,
-  spec: InputSpec,
-  { maxPixels, timeoutS }: DecodeLimits,
-): Promise<GreyPicture> {
-  // A warning is what Pillow and browsers pass over too: stray bytes, odd versions, bad metadata.
-  const pipeline = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels })
-    .autoOrient()
-    .timeout({ seconds: timeoutS })
-  try {
-    // `toGrey` instead of libvips' conversion: it is cheaper at this size, and it uses the alpha channel.
-    const { data, info } = await scaled(pipeline, spec).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
-    return toGrey(data, info.width, info.height, info.channels)
-  } catch (error) {
-    throw decodeError(error as Error, maxPixels)
-  }
+export async function decodeDrawing(bytes: Uint8Array, spec: DrawingSpec, limits: DecodeLimits): Promise<Pixels> {
+  return await toPixels(scaledDrawing(open(bytes, limits).autoOrient(), spec), limits)
 }
 
-function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp {
+function scaledDrawing(pipeline: Sharp, { width, height, fit: mode }: DrawingSpec): Sharp {
   switch (mode) {
     case 'fill':
     case 'cover':
@@ -62,8 +57,81 @@ function scaled(pipeline: Sharp, { width, height, fit: mode }: InputSpec): Sharp
   }
 }
 
-/** Whether a picture of this size is left as it is. */
-export function needsNoScaling({ width, height }: ImageSize, spec: InputSpec): boolean {
+/** What `photographInput` takes: the pixels as Pillow has them, and the picture's size before they were reduced. */
+interface DecodedPhotograph {
+  pixels: Pixels
+  size?: ImageSize
+}
+
+/**
+ * Decodes a PNG, JPEG or WebP on one of libuv's threads to the pixels that Pillow gives: colour profiles are ignored, CMYK
+ * stays CMYK. A picture that is far larger than needed is reduced. `claimed` is what its header says. Rejects with
+ * `undecodable_image` or `image_too_large`.
+ */
+export async function decodePhotograph(
+  bytes: Uint8Array,
+  claimed: ImageSize | undefined,
+  spec: PhotographSpec,
+  limits: DecodeLimits,
+): Promise<DecodedPhotograph> {
+  const pipeline = open(bytes, limits, { ignoreIcc: true, autoOrient: spec.orientation === 'exif' })
+  if (claimed?.isCmyk) {
+    const inks = pipeline.pipelineColourspace('cmyk').toColourspace('cmyk')
+    return { pixels: { ...(await toPixels(inks, limits)), isCmyk: true } }
+  }
+  const size = claimed && mayBeReduced(claimed, spec) ? await opaqueSize(pipeline, spec, limits) : undefined
+  if (spec.alpha === 'drop') pipeline.removeAlpha()
+  if (size === undefined) return { pixels: await toPixels(pipeline, limits) }
+  const reduced = reducedSize(size, spec)
+  return { pixels: await toPixels(pipeline.resize({ ...reduced, fit: 'fill' }), limits), size }
+}
+
+/** Nothing is between the pixels that `nearest` picks, so they must be those of the picture. */
+function mayBeReduced(size: ImageSize, spec: PhotographSpec): boolean {
+  const { width, height } = resizedSize(size, spec.resize)
+  return spec.interpolation !== 'nearest' && size.width * size.height > REDUCTION ** 2 * width * height
+}
+
+function reducedSize(size: ImageSize, { resize }: PhotographSpec): ImageSize {
+  const { width, height } = resizedSize(size, resize)
+  return { width: Math.min(size.width, width * REDUCTION), height: Math.min(size.height, height * REDUCTION) }
+}
+
+/** Undefined where pixels are transparent: sharp mixes colours by their opacity, Pillow does not. */
+async function opaqueSize(pipeline: Sharp, spec: PhotographSpec, limits: DecodeLimits): Promise<ImageSize | undefined> {
+  const metadata = await orRefusal(pipeline.metadata(), limits)
+  const { width, height } = spec.orientation === 'exif' ? metadata.autoOrient : metadata
+  return metadata.hasAlpha ? undefined : { width, height }
+}
+
+/** A warning is what Pillow and browsers pass over too: stray bytes, odd versions, bad metadata. */
+function open(bytes: Uint8Array, { maxPixels, timeoutS }: DecodeLimits, options: SharpOptions = {}): Sharp {
+  return sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ...options }).timeout({ seconds: timeoutS })
+}
+
+/** Runs the pipeline. Channels are sRGB's, or red, green, blue without a meaning; of 16 bits the upper eight stay. */
+async function toPixels(pipeline: Sharp, limits: DecodeLimits): Promise<Pixels> {
+  const output = pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+  const { data, info } = await orRefusal(output, limits)
+  return { data, width: info.width, height: info.height, channels: info.channels }
+}
+
+async function orRefusal<Result>(result: Promise<Result>, { maxPixels }: DecodeLimits): Promise<Result> {
+  try {
+    return await result
+  } catch (error) {
+    throw decodeError(error as Error, maxPixels)
+  }
+}
+
+/** Whether a picture of this size is small, and is left as it is. */
+export function needsNoScaling(size: ImageSize, spec: InputSpec): boolean {
+  const { width, height } = size
+  if (width * height > SMALL_PIXELS) return false
+  if (!isDrawing(spec)) {
+    const scaled = resizedSize(size, spec.resize)
+    return width === scaled.width && height === scaled.height
+  }
   if (spec.fit === 'ink') return width <= spec.width * SEARCH_SCALE && height <= spec.height * SEARCH_SCALE
   return width === spec.width && height === spec.height
 }

@@ -1,7 +1,6 @@
 import { crc32, inflateSync } from 'node:zlib'
-import type { GreyPicture } from './grey-picture.ts'
 import type { ImageSize } from './image-size.ts'
-import { toGrey } from './to-grey.ts'
+import type { Pixels } from './pixels.ts'
 
 const SIGNATURE_BYTES = 8
 /** Length, type and CRC around each chunk's data. */
@@ -13,7 +12,7 @@ const MAX_EXTRA_BYTES = 64 * 1024
 const MAX_CHUNKS = 64
 
 /** Channels by colour type (PNG specification, 11.2.1). Palettes (3) are left to sharp. */
-const CHANNELS: Partial<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 }
+const CHANNELS: Partial<Record<number, Pixels['channels']>> = { 0: 1, 2: 3, 4: 2, 6: 4 }
 
 /** Chunks that do not change pixel values. Others may (palette, colour profile, gamma, orientation). */
 const HARMLESS = new Set(['IHDR', 'IDAT', 'IEND', 'pHYs', 'sRGB', 'tEXt', 'tIME', 'zTXt', 'iTXt', 'bKGD', 'sBIT'])
@@ -23,7 +22,7 @@ const HARMLESS = new Set(['IHDR', 'IDAT', 'IEND', 'pHYs', 'sRGB', 'tEXt', 'tIME'
  * takes 0.8 ms, nearly all of it set-up. Undefined for any other file, damaged ones included: sharp then decides, so only
  * sharp refuses files. Inflates no more bytes than `size` needs.
  */
-export function readSmallPng(bytes: Uint8Array, { width, height }: ImageSize): GreyPicture | undefined {
+export function readSmallPng(bytes: Uint8Array, { width, height }: ImageSize): Pixels | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const channels = plainChannels(file)
   if (channels === undefined || width < 1 || height < 1) return undefined
@@ -31,12 +30,12 @@ export function readSmallPng(bytes: Uint8Array, { width, height }: ImageSize): G
   if (file.length > rawBytes + MAX_EXTRA_BYTES) return undefined
   const compressed = imageData(file)
   const raw = compressed && inflate(compressed, rawBytes)
-  const pixels = raw && unfilter(raw, width * channels, height, channels)
-  return pixels && toGrey(pixels, width, height, channels)
+  const data = raw && unfilter(raw, width * channels, height, channels)
+  return data && { data, width, height, channels }
 }
 
 /** Channels of a plain PNG; undefined for any other. */
-function plainChannels(file: Buffer): number | undefined {
+function plainChannels(file: Buffer): Pixels['channels'] | undefined {
   if (file.length < SIGNATURE_BYTES + CHUNK_OVERHEAD + 13) return undefined
   if (file.toString('latin1', 12, 16) !== 'IHDR' || file.readUInt32BE(8) !== 13) return undefined
   const [depth, colourType, compression, filter, interlace] = file.subarray(24, 29)

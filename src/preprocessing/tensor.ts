@@ -1,46 +1,59 @@
 import { ServeError } from '../errors.ts'
+import { channelCount, type InputShape, inputLength } from '../repository/input-spec.ts'
 
 /**
- * Reads a JSON tensor `[H][W]` or `[1][H][W]` into a flat array. Anything but finite numbers in rows of equal length throws
- * `invalid_tensor`.
+ * Reads a JSON tensor `[C][H][W]`, or `[H][W]` of one channel, into a flat array. Anything but finite numbers in rows of
+ * equal length throws `invalid_tensor`.
  */
-export function readJsonTensor(value: unknown, height: number, width: number): Float32Array {
-  const rows = unwrapChannel(value)
-  if (rows.length !== height) throw wrongShape(height, width)
-  const out = new Float32Array(height * width)
-  for (let y = 0; y < height; y++) {
-    const row: unknown = rows[y]
-    if (!Array.isArray(row) || row.length !== width) throw wrongShape(height, width)
-    for (let x = 0; x < width; x++) {
-      const number: unknown = row[x]
-      if (typeof number !== 'number')
-        throw new ServeError('invalid_tensor', `the value at [${y}][${x}] is not a number`)
-      out[y * width + x] = number
+export function readJsonTensor(value: unknown, shape: InputShape): Float32Array {
+  const { height, width } = shape
+  const channels = readChannels(value, shape)
+  const out = new Float32Array(inputLength(shape))
+  for (const [c, rows] of channels.entries()) {
+    for (let y = 0; y < height; y++) {
+      const row: unknown = rows[y]
+      if (!Array.isArray(row) || row.length !== width) throw wrongShape(shape)
+      const from = (c * height + y) * width
+      for (let x = 0; x < width; x++) {
+        const number: unknown = row[x]
+        if (typeof number !== 'number') throw notANumber(channels.length > 1 ? [c, y, x] : [y, x])
+        out[from + x] = number
+      }
     }
   }
   return assertSane(out)
 }
 
-function unwrapChannel(value: unknown): unknown[] {
+/** Rows of each channel: as many as the shape has. */
+function readChannels(value: unknown, shape: InputShape): unknown[][] {
   if (!Array.isArray(value)) throw new ServeError('invalid_tensor', 'the tensor is not an array')
-  const isChannel = value.length === 1 && Array.isArray(value[0]) && Array.isArray(value[0][0])
-  return isChannel ? (value[0] as unknown[]) : value
+  const count = channelCount(shape)
+  const isOneChannel = count === 1 && !(value.length === 1 && Array.isArray(value[0]) && Array.isArray(value[0][0]))
+  const channels: unknown[] = isOneChannel ? [value] : value
+  const isRows = (rows: unknown): rows is unknown[] => Array.isArray(rows) && rows.length === shape.height
+  if (channels.length !== count || !channels.every(isRows)) throw wrongShape(shape)
+  return channels
 }
 
-function wrongShape(height: number, width: number): ServeError {
-  return new ServeError(
-    'invalid_tensor',
-    `the tensor must have shape [${height}][${width}] or [1][${height}][${width}]`,
-  )
+function wrongShape(shape: InputShape): ServeError {
+  const { height, width } = shape
+  const rows = `[${height}][${width}]`
+  const shapes = channelCount(shape) === 1 ? `${rows} or [1]${rows}` : `[${channelCount(shape)}]${rows}`
+  return new ServeError('invalid_tensor', `the tensor must have shape ${shapes}`)
 }
 
-/** Number of float32 inputs `[1, height, width]` in `bytes`. Throws unless it is a whole number from 1. */
-export function countBinaryTensors(bytes: Uint8Array, height: number, width: number): number {
-  const itemBytes = height * width * 4
+function notANumber(at: number[]): ServeError {
+  return new ServeError('invalid_tensor', `the value at ${at.map((index) => `[${index}]`).join('')} is not a number`)
+}
+
+/** Number of float32 inputs `[C, height, width]` in `bytes`. Throws unless it is a whole number from 1. */
+export function countBinaryTensors(bytes: Uint8Array, shape: InputShape): number {
+  const itemBytes = inputLength(shape) * 4
   if (bytes.length === 0) throw new ServeError('missing_input', 'the body is empty')
   if (bytes.length % itemBytes !== 0) {
-    const shape = `N x 1 x ${height} x ${width} float32, a multiple of ${itemBytes} bytes`
-    throw new ServeError('invalid_tensor', `the body has ${bytes.length} bytes; it must be ${shape}`)
+    const dimensions = ['N', channelCount(shape), shape.height, shape.width].join(' x ')
+    const detail = `it must be ${dimensions} float32, a multiple of ${itemBytes} bytes`
+    throw new ServeError('invalid_tensor', `the body has ${bytes.length} bytes; ${detail}`)
   }
   return bytes.length / itemBytes
 }

@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import { countBinaryTensors, readBinaryTensor } from '../preprocessing/tensor.ts'
 import { fileError, inFile } from '../repository/in-file.ts'
-import type { InputSpec } from '../repository/manifest.ts'
+import { channelCount, type InputSpec, inputLength } from '../repository/input-spec.ts'
 import { readSafetensors } from '../repository/safetensors.ts'
 
 /** libvips' own limit: these files come from the user, not from clients. */
@@ -29,7 +29,7 @@ export class SampleReader {
 
   constructor(spec: InputSpec) {
     this.#spec = spec
-    this.#length = channelsOf(spec) * spec.height * spec.width
+    this.#length = inputLength(spec)
   }
 
   /** Number of inputs in a file. An image counts as one, unread. */
@@ -57,16 +57,12 @@ function holdsTensors(path: string): boolean {
   return ['.f32', '.safetensors'].includes(extname(path))
 }
 
-function channelsOf({ channels = 'grey' }: InputSpec): number {
-  return channels === 'grey' ? 1 : 3
-}
-
 function readTensors(path: string, spec: InputSpec): Float32Array {
-  const [file, channels, { height, width }] = [readFileSync(path), channelsOf(spec), spec]
+  const file = readFileSync(path)
   if (extname(path) === '.f32') {
-    countBinaryTensors(file, channels * height, width)
+    countBinaryTensors(file, spec)
     return readBinaryTensor(file)
   }
   const tensors = readSafetensors(file)
-  return tensors.take('input', [tensors.rows('input'), channels, height, width])
+  return tensors.take('input', [tensors.rows('input'), channelCount(spec), spec.height, spec.width])
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { concatenate } from '../engines/concatenate.ts'
-import type { InputSpec } from '../repository/manifest.ts'
+import type { InputSpec } from '../repository/input-spec.ts'
 import { SampleReader } from './sample-reader.ts'
 
 /** One input: an image file, or one tensor of a file of tensors. */

@@ -2,29 +2,11 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { type Architecture, ArchitectureSchema, parseArchitecture } from '../resnet/architecture.ts'
 import { embeddingSpace } from './embedding-space.ts'
+import { channelCount, InputSchema, type InputSpec, parseInput } from './input-spec.ts'
 import { QuantizationSchema } from './quantization.ts'
 
 /** Model and version names. They are looked up in a map, never joined to a path. */
 export const NAME_PATTERN = '^[A-Za-z0-9._-]{1,64}$'
-
-const InputSchema = Type.Object(
-  {
-    height: Type.Integer({ minimum: 1, maximum: 4096 }),
-    width: Type.Integer({ minimum: 1, maximum: 4096 }),
-    channels: Type.Optional(Type.Enum(['grey', 'rgb', 'bgr'])),
-    /** The model sees (grey / 255 - mean) / std. */
-    mean: Type.Number(),
-    std: Type.Number({ exclusiveMinimum: 0 }),
-    /** `auto` inverts pictures with a light background: the model was trained on light ink on a dark one. */
-    invert: Type.Optional(Type.Enum(['never', 'auto'])),
-    /** How a picture of another size becomes height x width; see docs/model.md. */
-    fit: Type.Optional(Type.Enum(['fill', 'contain', 'cover', 'ink'])),
-    resize: Type.Optional(Type.Union([Type.Integer(), Type.Tuple([Type.Integer(), Type.Integer()])])),
-    /** With `fit: ink`: the longer side of the scaled ink, in pixels. */
-    ink_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 4096 })),
-  },
-  { additionalProperties: false },
-)
 
 /** The sha256 of a file beside model.json, lower-case hexadecimal. Checked at load. */
 const HashSchema = Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, { additionalProperties: false })
@@ -50,14 +32,6 @@ const ManifestSchema = Type.Object(
   },
   { additionalProperties: false },
 )
-
-type InputJson = Static<typeof InputSchema>
-
-export interface InputSpec extends Omit<InputJson, 'invert' | 'fit' | 'resize' | 'ink_size'> {
-  invert: 'never' | 'auto'
-  fit: 'fill' | 'contain' | 'cover' | 'ink'
-  inkSize: number
-}
 
 type ManifestJson = Static<typeof ManifestSchema>
 
@@ -88,15 +62,15 @@ export function parseManifest(text: string): Manifest {
   if (!Value.Check(ManifestSchema, json)) throw new Error(describe(json))
   const { weights, max_batch_size, ...rest } = json
   const architecture = parseArchitecture(json.architecture)
-  const channels = (json.input.channels ?? 'grey') === 'grey' ? 1 : 3
-  if (architecture.inChannels !== channels) {
-    throw new Error(`architecture.in_channels: ${architecture.inChannels}, but input.channels makes ${channels}`)
+  const input = parseInput(json.input)
+  if (architecture.inChannels !== channelCount(input)) {
+    const read = `pictures are read as ${input.channels}, which is ${channelCount(input)}`
+    throw new Error(`architecture.in_channels: the model has ${architecture.inChannels}; ${read} (input.channels)`)
   }
   const labels = json.labels ?? Array.from({ length: architecture.numClasses }, (_, id) => String(id))
   if (labels.length !== architecture.numClasses) {
     throw new Error(`labels: ${labels.length} for ${architecture.numClasses} classes`)
   }
-  const input = parseInput(json.input)
   const weightsSha256 = weights.sha256
   return {
     ...rest,
@@ -110,19 +84,25 @@ export function parseManifest(text: string): Manifest {
   }
 }
 
-function parseInput({ resize, ink_size, invert = 'never', fit = 'fill', ...input }: InputJson): InputSpec {
-  const shorter = Math.min(input.height, input.width)
-  // MNIST's proportion: 20 pixels of ink in a picture of 28.
-  const inkSize = ink_size ?? Math.max(1, Math.round((shorter * 20) / 28))
-  if (inkSize > shorter) throw new Error('input.ink_size: larger than the input')
-  return { ...input, invert, fit, inkSize }
-}
-
 function describe(json: unknown): string {
-  const [first] = Value.Errors(ManifestSchema, json)
+  const errors = [...Value.Errors(ManifestSchema, json)]
+  const [first] = errors
   if (first === undefined) return 'malformed'
   const field = first.instancePath.slice(1).replaceAll('/', '.')
-  // For an unknown field, typebox says "schema is false".
-  const message = first.keyword === 'boolean' ? 'there is no such field' : first.message
+  const message = messageOf(first, errors)
   return field === '' ? message : `${field}: ${message}`
+}
+
+type SchemaError = ReturnType<typeof Value.Errors>[number]
+
+/** typebox says "schema is false" for an unknown field, and of alternatives only why the first does not match. */
+function messageOf(first: SchemaError, errors: SchemaError[]): string {
+  if (first.keyword === 'boolean') return 'there is no such field'
+  if (first.keyword === 'enum') return `must be one of ${first.params.allowedValues.join(', ')}`
+  const alternatives = errors.find(({ keyword, schemaPath }) => {
+    return keyword === 'anyOf' && first.schemaPath.startsWith(`${schemaPath}/anyOf/`)
+  })
+  const schema = alternatives && Value.Pointer.Get(ManifestSchema, alternatives.schemaPath.slice(1))
+  const { description } = (schema ?? {}) as { description?: string }
+  return description === undefined ? first.message : `must be ${description}`
 }

@@ -3,7 +3,7 @@ import type { SubmitOptions } from '../batching/job.ts'
 import { type ErrorCode, REFUSAL_CODES, ServeError, toServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
 import { readBinaryTensor, readJsonTensor } from '../preprocessing/tensor.ts'
-import type { InputSpec } from '../repository/manifest.ts'
+import type { InputSpec } from '../repository/input-spec.ts'
 import { clientSignal } from './client-signal.ts'
 import type { RawInput } from './inputs/raw-input.ts'
 import { readInputs } from './inputs/read-inputs.ts'
@@ -85,7 +85,7 @@ async function decode(
     if ('image' in input) return decoded.shift() as Float32Array | ServeError
     if ('error' in input) return input.error
     try {
-      return 'tensor' in input ? readJsonTensor(input.tensor, spec.height, spec.width) : readBinaryTensor(input.values)
+      return 'tensor' in input ? readJsonTensor(input.tensor, spec) : readBinaryTensor(input.values)
     } catch (error) {
       return toServeError(error, 'internal', 'the tensor could not be read')
     }

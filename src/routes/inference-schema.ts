@@ -20,7 +20,7 @@ const FormSchema = Type.Unsafe<unknown>({
  * compare bytes with a string, does not see them.
  */
 export const BYTES_BODIES = {
-  'application/octet-stream': binary('Float32 little-endian, N x 1 x H x W, normalised.'),
+  'application/octet-stream': binary('Float32 little-endian, N x C x H x W, normalised.'),
   'multipart/form-data': { schema: FormSchema },
   ...Object.fromEntries(IMAGE_TYPES.map((type) => [type, binary('One image.')])),
 }

@@ -29,7 +29,7 @@ export function resultsOf(changes: Partial<Results> = {}): Results {
     date: '2026-11-24T00:00:00.000Z',
     machine: { processor: 'Test', cores: 2, platform: 'linux x64', node: 'v22.0.0', loadAverage: 0.1 },
     engine: { name: 'onnx', version: '1', passed_over: [] },
-    model: { name: 'digits', version: '1', input: { height: 28, width: 28 } },
+    model: { name: 'digits', version: '1', input: { channels: 'grey', height: 28, width: 28 } },
     precision: 'int8',
     timing: { warmupS: 1, settleS: 60, windowS: 2, windows: 3 },
     settings: {},

@@ -9,7 +9,7 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
     name: 'fake',
     version: '1',
     architecture: parseArchitecture({ block: 'basic', layers: [1], width: 1, embedding_size: 4, num_classes: 3 }),
-    input: { height: 2, width: 3, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 1 },
+    input: { height: 2, width: 3, channels: 'grey', mean: [0], std: [1], fit: 'fill', invert: 'never', inkSize: 1 },
     labels: ['zero', 'one', 'two'],
     activation: 'softmax',
     maxBatchSize: Number.POSITIVE_INFINITY,

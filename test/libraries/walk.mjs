@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const [page, python, port] = process.argv.slice(2)
-const BLOCK = /(<!-- not run:[^\n]*-->\n)?```(python|sh)\n([^]*?)```/g
+const BLOCK = /(<!-- not run:[^\n]*-->\n)?```(python|sh)\n([\s\S]*?)```/g
 const blocks = [...readFileSync(page, 'utf8').matchAll(BLOCK)].flatMap(([, notRun, language, code]) =>
   notRun ? [] : [{ language, code: code.replaceAll('8080', port) }],
 )
@@ -33,7 +33,7 @@ for (const { language, code } of blocks) {
     server = spawn('bash', ['-c', `exec env ${code}`], { env, stdio: ['ignore', 'ignore', 'inherit'] })
     const ready = `http://127.0.0.1:${port}/readyz`
     run('curl', ['-sf', '-o', '/dev/null', '--retry', '60', '--retry-delay', '1', '--retry-all-errors', ready], code)
-  } else run('bash', ['-euc', code.replaceAll('curl ', 'curl -sSf ')], code)
+  } else run('bash', ['-euc', code.replaceAll('curl ', 'curl -sSf -o answer.json ')], code)
 }
 server?.kill()
 console.log(`${page}: ${blocks.length} blocks ran`)

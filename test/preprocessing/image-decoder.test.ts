@@ -1,15 +1,16 @@
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
-import type { InputSpec } from '../../src/repository/manifest.ts'
+import type { DrawingSpec } from '../../src/repository/input-spec.ts'
 import { drawDigit } from '../helpers/drawn-digits.ts'
 import { pixelChunk, writePng } from '../helpers/png.ts'
 
 const LIMITS = { maxSide: 2000, maxPixels: 10_000, timeoutS: 10, maxPending: 8 }
 const decoder = new ImageDecoder(LIMITS)
 
-function spec(changes: Partial<InputSpec> = {}): InputSpec {
-  return { height: 10, width: 10, mean: 0, std: 1, invert: 'never', fit: 'fill', inkSize: 8, ...changes }
+function spec(changes: Partial<DrawingSpec> = {}): DrawingSpec {
+  const shape = { height: 10, width: 10, channels: 'grey' } as const
+  return { ...shape, mean: [0], std: [1], fit: 'fill', invert: 'never', inkSize: 8, ...changes }
 }
 
 /** 40 x 20 unless told, light where `isLight` says. */
@@ -24,7 +25,7 @@ const leftIsLight = () => picture((x) => x < 20)
 const light = () => picture(() => true)
 
 /** Values at (x, y) of the decoded picture, to two digits. */
-async function decode(bytes: Uint8Array, changes: Partial<InputSpec> = {}) {
+async function decode(bytes: Uint8Array, changes: Partial<DrawingSpec> = {}) {
   const values = await decoder.decode(bytes, spec(changes))
   const width = changes.width ?? 10
   return { values, at: (x: number, y: number) => Math.round((values[y * width + x] as number) * 100) / 100 }
@@ -67,7 +68,7 @@ const failsWith = (code: string) => expect.objectContaining({ name: 'ServeError'
 describe('ImageDecoder', () => {
   it.each(['png', 'jpeg', 'webp'] as const)('decodes %s to height x width, normalised', async (format) => {
     const bytes = await leftIsLight().toFormat(format).toBuffer()
-    const { values, at } = await decode(bytes, { height: 6, width: 8, mean: 0.5, std: 0.25 })
+    const { values, at } = await decode(bytes, { height: 6, width: 8, mean: [0.5], std: [0.25] })
     expect(values).toBeInstanceOf(Float32Array)
     expect(values).toHaveLength(48)
     const corners = (
@@ -90,7 +91,7 @@ describe('ImageDecoder', () => {
     const wide = await picture(() => true, 40, 16)
       .png()
       .toBuffer()
-    const { at } = await decode(wide, { fit: 'contain', mean: 0.5, std: 0.5 })
+    const { at } = await decode(wide, { fit: 'contain', mean: [0.5], std: [0.5] })
     expect([0, 2, 3, 6, 7, 9].map((y) => at(5, y))).toEqual([-1, -1, 1, 1, -1, -1])
     const tall = await picture(() => true, 16, 40)
       .png()

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { countBinaryTensors, readBinaryTensor, readJsonTensor } from '../../src/preprocessing/tensor.ts'
+import type { InputShape } from '../../src/repository/input-spec.ts'
+
+const shape = (height: number, width: number, channels: InputShape['channels'] = 'grey') => ({
+  height,
+  width,
+  channels,
+})
+const GREY = shape(2, 3)
 
 const invalid = (message: string) => expect.objectContaining({ code: 'invalid_tensor', message })
 
@@ -10,13 +18,13 @@ describe('readJsonTensor', () => {
       [4, 5, 6.5],
     ]
     const expected = Float32Array.of(1, 2, 3, 4, 5, 6.5)
-    expect(readJsonTensor(rows, 2, 3)).toEqual(expected)
-    expect(readJsonTensor([rows], 2, 3)).toEqual(expected)
+    expect(readJsonTensor(rows, GREY)).toEqual(expected)
+    expect(readJsonTensor([rows], GREY)).toEqual(expected)
   })
 
   it('takes a single row, with a channel and without', () => {
-    expect(readJsonTensor([[1, 2]], 1, 2)).toEqual(Float32Array.of(1, 2))
-    expect(readJsonTensor([[[1, 2]]], 1, 2)).toEqual(Float32Array.of(1, 2))
+    expect(readJsonTensor([[1, 2]], shape(1, 2))).toEqual(Float32Array.of(1, 2))
+    expect(readJsonTensor([[[1, 2]]], shape(1, 2))).toEqual(Float32Array.of(1, 2))
   })
 
   const SHAPE = 'the tensor must have shape [2][3] or [1][2][3]'
@@ -78,11 +86,11 @@ describe('readJsonTensor', () => {
     ['a row that is an object', [[1, 2, 3], { length: 3 }], SHAPE],
     ['a row that is null', [[1, 2, 3], null], SHAPE],
   ])('refuses %s', (_, value, message) => {
-    expect(() => readJsonTensor(value, 2, 3)).toThrow(invalid(message))
+    expect(() => readJsonTensor(value, GREY)).toThrow(invalid(message))
   })
 
   it.each([undefined, null, 'x', 7, {}, { 0: [1] }])('refuses %j, which is no array', (value) => {
-    expect(() => readJsonTensor(value, 2, 3)).toThrow(invalid('the tensor is not an array'))
+    expect(() => readJsonTensor(value, GREY)).toThrow(invalid('the tensor is not an array'))
   })
 
   it.each([null, '7', true, [1], {}, undefined])('refuses %j among the numbers, and says where', (value) => {
@@ -90,34 +98,38 @@ describe('readJsonTensor', () => {
       [1, 2, 3],
       [4, value, 6],
     ]
-    expect(() => readJsonTensor(rows, 2, 3)).toThrow(invalid('the value at [1][1] is not a number'))
+    expect(() => readJsonTensor(rows, GREY)).toThrow(invalid('the value at [1][1] is not a number'))
   })
 
   it.each([1e300, -1e39, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d, which no float32 holds', (value) => {
-    expect(() => readJsonTensor([[value]], 1, 1)).toThrow(invalid('the tensor holds a number that is not finite'))
+    expect(() => readJsonTensor([[value]], shape(1, 1))).toThrow(
+      invalid('the tensor holds a number that is not finite'),
+    )
   })
 
   it('refuses numbers that would overflow inside a network, and takes any that a picture could have', () => {
-    expect([...readJsonTensor([[1e9, -1e9]], 1, 2)]).toEqual([1e9, -1e9])
+    expect([...readJsonTensor([[1e9, -1e9]], shape(1, 2))]).toEqual([1e9, -1e9])
     for (const value of [1.1e9, -1e38]) {
-      expect(() => readJsonTensor([[value, 0]], 1, 2)).toThrow(invalid('the tensor holds a number beyond 1000000000'))
+      expect(() => readJsonTensor([[value, 0]], shape(1, 2))).toThrow(
+        invalid('the tensor holds a number beyond 1000000000'),
+      )
     }
   })
 })
 
 describe('binary tensors', () => {
   it('are counted by their bytes', () => {
-    expect(countBinaryTensors(new Uint8Array(48), 2, 3)).toBe(2)
+    expect(countBinaryTensors(new Uint8Array(48), GREY)).toBe(2)
   })
 
   it.each([1, 23, 25, 47])('of %i bytes are no whole number of inputs', (bytes) => {
-    expect(() => countBinaryTensors(new Uint8Array(bytes), 2, 3)).toThrow(
+    expect(() => countBinaryTensors(new Uint8Array(bytes), GREY)).toThrow(
       invalid(`the body has ${bytes} bytes; it must be N x 1 x 2 x 3 float32, a multiple of 24 bytes`),
     )
   })
 
   it('of no bytes are a missing input', () => {
-    expect(() => countBinaryTensors(new Uint8Array(0), 2, 3)).toThrow(
+    expect(() => countBinaryTensors(new Uint8Array(0), GREY)).toThrow(
       expect.objectContaining({ code: 'missing_input' }),
     )
   })

@@ -1,12 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { SampleSet } from '../../src/quantization/sample-set.ts'
-import type { InputSpec } from '../../src/repository/manifest.ts'
+import type { DrawingSpec } from '../../src/repository/input-spec.ts'
 import { floats, greyPng } from '../helpers/pictures.ts'
 import { writeSafetensors } from '../helpers/safetensors.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 /** Inputs of two pixels side by side. */
-const SPEC: InputSpec = { height: 1, width: 2, mean: 0.5, std: 0.5, invert: 'never', fit: 'fill', inkSize: 1 }
+const SPEC: DrawingSpec = {
+  height: 1,
+  width: 2,
+  channels: 'grey',
+  mean: [0.5],
+  std: [0.5],
+  fit: 'fill',
+  invert: 'never',
+  inkSize: 1,
+}
 
 async function read(set: SampleSet, batchSize = 100) {
   const rows: { values: number[]; label: string | undefined }[] = []

@@ -15,7 +15,16 @@ describe('parseManifest', () => {
       version: '1',
       description: undefined,
       architecture: parseArchitecture(architecture),
-      input: { height: 28, width: 28, mean: 0.5, std: 0.25, invert: 'auto', fit: 'ink', inkSize: 20 },
+      input: {
+        height: 28,
+        width: 28,
+        channels: 'grey',
+        mean: [0.5],
+        std: [0.25],
+        fit: 'ink',
+        invert: 'auto',
+        inkSize: 20,
+      },
       labels,
       activation: 'softmax',
       maxBatchSize: Number.POSITIVE_INFINITY,
@@ -44,8 +53,8 @@ describe('parseManifest', () => {
   })
 
   it("takes MNIST's proportion for ink of no given size, and the given size otherwise", () => {
-    expect(parse({ input: { ...input, height: 56, width: 70 } }).input.inkSize).toBe(40)
-    expect(parse({ input: { ...input, ink_size: 24 } }).input.inkSize).toBe(24)
+    expect(parse({ input: { ...input, height: 56, width: 70 } }).input).toMatchObject({ inkSize: 40 })
+    expect(parse({ input: { ...input, ink_size: 24 } }).input).toMatchObject({ inkSize: 24 })
   })
 
   it.each<[string, object, string]>([

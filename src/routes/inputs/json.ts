@@ -16,7 +16,9 @@ const ImageInput = Type.Object(
 )
 const TensorInput = Type.Object(
   {
-    tensor: Type.Array(Type.Unknown(), { description: 'Normalised values, `[H][W]` or `[1][H][W]`.' }),
+    tensor: Type.Array(Type.Unknown(), {
+      description: 'Normalised values, `[C][H][W]`; `[H][W]` where the model has one channel.',
+    }),
   },
   { additionalProperties: false },
 )

@@ -3,7 +3,7 @@ import type { Static } from 'typebox'
 import { ServeError } from '../../errors.ts'
 import { decodedFormat, type ImageFormat } from '../../preprocessing/image-format.ts'
 import { countBinaryTensors } from '../../preprocessing/tensor.ts'
-import type { InputSpec } from '../../repository/manifest.ts'
+import type { InputShape } from '../../repository/input-spec.ts'
 import type { Limits } from '../services.ts'
 import { type JsonBodySchema, readJson } from './json.ts'
 import { readMultipart } from './multipart.ts'
@@ -26,23 +26,23 @@ export function unsupportedType(type: string | undefined): ServeError {
 }
 
 /** The inputs of a request in any of the four forms, in their order, not yet decoded. */
-export async function readInputs(request: FastifyRequest, spec: InputSpec, limits: Limits): Promise<RawInput[]> {
+export async function readInputs(request: FastifyRequest, shape: InputShape, limits: Limits): Promise<RawInput[]> {
   if (request.isMultipart()) return readMultipart(request, limits)
   if (request.body === undefined || request.body === null)
     throw new ServeError('missing_input', 'the request has no body')
   const type = contentType(request)
   if (IMAGE_TYPES.includes(type) || IMAGE_ALIASES.includes(type)) return [{ image: request.body as Buffer }]
-  if (type === TENSORS) return readBinary(request.body as Buffer, spec, limits)
+  if (type === TENSORS) return readBinary(request.body as Buffer, shape, limits)
   return readJson(request.body as Static<typeof JsonBodySchema>, limits)
 }
 
-function readBinary(body: Buffer, { height, width }: InputSpec, limits: Limits): RawInput[] {
+function readBinary(body: Buffer, shape: InputShape, limits: Limits): RawInput[] {
   const picture = pictureFormat(body)
   if (picture !== undefined) {
     const detail = `these are ${picture.toUpperCase()} bytes, not float32; send Content-Type: image/${picture}`
     throw new ServeError('invalid_tensor', detail)
   }
-  const count = countBinaryTensors(body, height, width)
+  const count = countBinaryTensors(body, shape)
   assertInputCount(count, limits.maxInputs)
   const itemBytes = body.length / count
   return Array.from({ length: count }, (_, i) => ({ values: body.subarray(i * itemBytes, (i + 1) * itemBytes) }))

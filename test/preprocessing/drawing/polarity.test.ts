@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { aboveGround } from '../../src/preprocessing/ground.ts'
-import { inkSide, invertIfLight } from '../../src/preprocessing/polarity.ts'
+import { aboveGround } from '../../../src/preprocessing/drawing/ground.ts'
+import { inkSide, invertIfLight } from '../../../src/preprocessing/drawing/polarity.ts'
 
 const picture = (...rows: number[][]) => ({
   data: Uint8Array.from(rows.flat()),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connectedInk, findParts } from '../../src/preprocessing/connected-ink.ts'
+import { connectedInk, findParts } from '../../../src/preprocessing/drawing/connected-ink.ts'
 
 /** Rows of one digit a pixel. */
 function ink(...rows: string[]) {

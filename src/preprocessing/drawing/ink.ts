@@ -1,4 +1,4 @@
-import type { InputSpec } from '../repository/manifest.ts'
+import type { DrawingSpec } from '../../repository/input-spec.ts'
 import { connectedInk, findParts, type Part } from './connected-ink.ts'
 import { findSheet, insideOf, withoutCorners } from './frame.ts'
 import type { GreyPicture } from './grey-picture.ts'
@@ -6,7 +6,7 @@ import { aboveGround } from './ground.ts'
 import { inkSide } from './polarity.ts'
 import { type Box, type Plane, resample } from './resample.ts'
 
-type InkField = Pick<InputSpec, 'height' | 'width' | 'inkSize' | 'invert'>
+type InkField = Pick<DrawingSpec, 'height' | 'width' | 'inkSize' | 'invert'>
 
 /** Ink, and the rectangle that it is in. */
 interface Found {

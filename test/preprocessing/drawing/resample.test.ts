@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Plane, resample } from '../../src/preprocessing/resample.ts'
+import { type Plane, resample } from '../../../src/preprocessing/drawing/resample.ts'
 
 function plane(width: number, height: number, value: (x: number, y: number) => number): Plane {
   const data = Float32Array.from({ length: width * height }, (_, i) => value(i % width, Math.floor(i / width)))

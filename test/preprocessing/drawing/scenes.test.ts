@@ -1,13 +1,22 @@
 import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
-import type { InputSpec } from '../../src/repository/manifest.ts'
-import { drawDigit } from '../helpers/drawn-digits.ts'
-import { likeness } from '../helpers/likeness.ts'
-import { drawClean, drawScene, SCENES, type Scene, type SceneOptions } from '../helpers/scenes.ts'
+import { ImageDecoder } from '../../../src/preprocessing/image-decoder.ts'
+import type { DrawingSpec } from '../../../src/repository/input-spec.ts'
+import { drawDigit } from '../../helpers/drawn-digits.ts'
+import { likeness } from '../../helpers/likeness.ts'
+import { drawClean, drawScene, SCENES, type Scene, type SceneOptions } from '../../helpers/scenes.ts'
 
-const SPEC: InputSpec = { height: 28, width: 28, mean: 0, std: 1, invert: 'auto', fit: 'ink', inkSize: 20 }
+const SPEC: DrawingSpec = {
+  height: 28,
+  width: 28,
+  channels: 'grey',
+  mean: [0],
+  std: [1],
+  fit: 'ink',
+  invert: 'auto',
+  inkSize: 20,
+}
 const decoder = new ImageDecoder({ maxSide: 2000, maxPixels: 1e6, timeoutS: 10, maxPending: 8 })
 
 /** A frame or a gap that is taken for the digit comes to 0.75 at the most. */
@@ -45,7 +54,7 @@ describe('a digit', () => {
   })
 
   it('comes out of the example as it does at half its brightness', async () => {
-    const bright = readFileSync(new URL('../../examples/seven.png', import.meta.url))
+    const bright = readFileSync(new URL('../../../examples/seven.png', import.meta.url))
     const dim = await sharp(bright).removeAlpha().linear(0.5).png().toBuffer()
     expect(likeness(await decoder.decode(dim, SPEC), await decoder.decode(bright, SPEC))).toBeGreaterThan(0.99)
   })

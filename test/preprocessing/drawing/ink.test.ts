@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { GreyPicture } from '../../src/preprocessing/grey-picture.ts'
-import { fitInk } from '../../src/preprocessing/ink.ts'
-import { drawDigit } from '../helpers/drawn-digits.ts'
+import type { GreyPicture } from '../../../src/preprocessing/drawing/grey-picture.ts'
+import { fitInk } from '../../../src/preprocessing/drawing/ink.ts'
+import { drawDigit } from '../../helpers/drawn-digits.ts'
 
 const FIELD = { height: 28, width: 28, inkSize: 20, invert: 'auto' } as const
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { median, sides } from '../../src/preprocessing/grey-picture.ts'
+import { median, sides } from '../../../src/preprocessing/drawing/grey-picture.ts'
 
 const picture = (...rows: number[][]) => ({
   data: Uint8Array.from(rows.flat()),

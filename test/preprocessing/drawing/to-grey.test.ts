@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { toGrey } from '../../src/preprocessing/to-grey.ts'
+import { toGrey } from '../../../src/preprocessing/drawing/to-grey.ts'
+import type { Pixels } from '../../../src/preprocessing/pixels.ts'
 
-const greys = (channels: number, ...pixels: number[]): number[] => {
-  const count = pixels.length / channels
-  return [...toGrey(Uint8Array.from(pixels), count, 1, channels).data]
+const greys = (channels: Pixels['channels'], ...pixels: number[]): number[] => {
+  const width = pixels.length / channels
+  return [...toGrey({ data: Uint8Array.from(pixels), width, height: 1, channels }).data]
 }
 
 describe('toGrey', () => {

@@ -1,10 +1,11 @@
+import type { Pixels } from '../pixels.ts'
 import type { GreyPicture } from './grey-picture.ts'
 
 /**
- * Interleaved 8-bit pixels with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels to greys, by Rec. 601 luma.
- * Transparent areas contrast with what is drawn: they become white behind dark strokes and black behind light ones.
+ * A picture as greys, by Rec. 601 luma. Transparent areas contrast with what is drawn: they become white behind dark
+ * strokes and black behind light ones.
  */
-export function toGrey(pixels: Uint8Array, width: number, height: number, channels: number): GreyPicture {
+export function toGrey({ data: pixels, width, height, channels }: Pixels): GreyPicture {
   const count = width * height
   const data = new Uint8Array(count)
   const colour = channels >= 3

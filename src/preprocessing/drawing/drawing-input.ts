@@ -1,15 +1,17 @@
-import type { InputSpec } from '../repository/manifest.ts'
+import type { DrawingSpec } from '../../repository/input-spec.ts'
+import type { Pixels } from '../pixels.ts'
 import type { GreyPicture } from './grey-picture.ts'
 import { fitInk } from './ink.ts'
 import { invertIfLight } from './polarity.ts'
+import { toGrey } from './to-grey.ts'
 
-/** A decoded picture as the model's input: `[1, height, width]`, normalised. May invert the picture in place. */
-export function toModelInput(picture: GreyPicture, spec: InputSpec): Float32Array {
-  return normalise(fitToModel(picture, spec), spec)
+/** A decoded drawing as the model's input: `[1, height, width]`, normalised. */
+export function drawingInput(pixels: Pixels, spec: DrawingSpec): Float32Array {
+  return normalise(fitToModel(toGrey(pixels), spec), spec)
 }
 
-/** In the model's size, values 0..1. A smaller picture is centred on black. */
-function fitToModel(picture: GreyPicture, spec: InputSpec): Float32Array {
+/** In the model's size, values 0..1. A smaller picture is centred on black. May invert the picture in place. */
+function fitToModel(picture: GreyPicture, spec: DrawingSpec): Float32Array {
   if (spec.fit === 'ink') return fitInk(picture, spec)
   if (spec.invert === 'auto') invertIfLight(picture)
   const out = new Float32Array(spec.width * spec.height)
@@ -24,7 +26,8 @@ function fitToModel(picture: GreyPicture, spec: InputSpec): Float32Array {
 }
 
 /** In place. */
-function normalise(values: Float32Array, { mean, std }: InputSpec): Float32Array {
+function normalise(values: Float32Array, spec: DrawingSpec): Float32Array {
+  const [mean, std] = [spec.mean[0] as number, spec.std[0] as number]
   for (let i = 0; i < values.length; i++) values[i] = ((values[i] as number) - mean) / std
   return values
 }
