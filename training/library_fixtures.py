@@ -66,11 +66,17 @@ def torchvision_name(name: str) -> str:
     return name.replace("downsample", "shortcut")
 
 
-def torchvision(block: str, layers: list[int], size: tuple[int, int], base_width: int = 64, **changes) -> Case:
+def torchvision(
+    block: str,
+    layers: list[int],
+    size: tuple[int, int],
+    width: int = 3,
+    base_width: int = 64,
+    in_channels: int = 3,
+    classes: int = 6,
+) -> Case:
     module = {"basic": torchvision_resnet.BasicBlock, "bottleneck": torchvision_resnet.Bottleneck}[block]
-    width = 3 if block == "basic" else 2 if base_width == 64 else 1
-    in_channels = changes.get("in_channels", 3)
-    model = NarrowTorchvision(module, layers, width, in_channels, num_classes=6, width_per_group=base_width)
+    model = NarrowTorchvision(module, layers, width, in_channels, num_classes=classes, width_per_group=base_width)
     architecture = {
         "block": block,
         "layers": layers,
@@ -78,7 +84,7 @@ def torchvision(block: str, layers: list[int], size: tuple[int, int], base_width
         "in_channels": in_channels,
         "stem": {"convs": [{"out": width, "kernel": 7, "stride": 2}], "max_pool": True},
         "pool": "mean",
-        "num_classes": 6,
+        "num_classes": classes,
     }
     if base_width != 64:
         architecture["base_width"] = base_width
@@ -103,7 +109,7 @@ def torchvision_head() -> Case:
 
 
 def torchvision_headless() -> Case:
-    case = torchvision("bottleneck", [1, 1, 1, 1], (25, 25))
+    case = torchvision("bottleneck", [1, 1, 1, 1], (25, 25), width=2)
     case.model.fc = nn.Identity()
     case.architecture["num_classes"] = 0
     return case
@@ -277,8 +283,8 @@ def cifar(half: bool) -> Case:
 
 NARROW_CASES: dict[str, Callable[[], Case]] = {
     "torchvision-basic": lambda: torchvision("basic", [2, 1, 1, 1], (29, 21)),
-    "torchvision-bottleneck": lambda: torchvision("bottleneck", [1, 2, 1, 1], (27, 22)),
-    "torchvision-wide": lambda: torchvision("bottleneck", [1, 1, 1, 1], (21, 31), base_width=128),
+    "torchvision-bottleneck": lambda: torchvision("bottleneck", [1, 2, 1, 1], (27, 22), width=2),
+    "torchvision-wide": lambda: torchvision("bottleneck", [1, 1, 1, 1], (21, 31), width=1, base_width=128),
     "torchvision-cifar": torchvision_cifar,
     "torchvision-head": torchvision_head,
     "torchvision-headless": torchvision_headless,

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { Command } from 'commander'
+import { printable } from '../checkpoints/pickle-value.ts'
 import type { StoredStateDict } from '../checkpoints/stored-tensor.ts'
 
 interface Options {
@@ -70,8 +71,10 @@ function listed({ at, tensors, unreadable }: ReturnType<typeof describe>): strin
   const width = Math.max(0, ...tensors.map(({ name }) => name.length))
   const lines = [
     `${at === '' ? 'tensors' : `tensors of ${at}`}: ${tensors.length}`,
-    ...tensors.map(({ name, dtype, shape }) => `  ${name.padEnd(width)}  ${dtype.padEnd(8)}  [${shape.join(', ')}]`),
-    ...Object.entries(unreadable).map(([name, reason]) => `  ${name.padEnd(width)}  ${reason}`),
+    ...tensors.map(
+      ({ name, dtype, shape }) => `  ${printable(name).padEnd(width)}  ${dtype.padEnd(8)}  [${shape.join(', ')}]`,
+    ),
+    ...Object.entries(unreadable).map(([name, reason]) => `  ${printable(name).padEnd(width)}  ${reason}`),
   ]
   return `${lines.join('\n')}\n`
 }

@@ -1,6 +1,7 @@
 import { canonicalTensors } from '../../checkpoints/canonical-tensors.ts'
 import { gflop, titleOf } from '../../checkpoints/imported-manifest.ts'
 import type { PictureInput } from '../../checkpoints/input-presets.ts'
+import { printable } from '../../checkpoints/pickle-value.ts'
 import { type ImportPlan, plannedArchitecture } from '../../checkpoints/plan-import.ts'
 import type { WeightsDtype } from '../../checkpoints/write-weights.ts'
 import type { ArchitectureJson } from '../../resnet/architecture.ts'
@@ -148,7 +149,12 @@ const SHOWN = 8
 function leftOverLines(leftOver: string[]): string[] {
   if (leftOver.length === 0) return []
   const more = leftOver.length > SHOWN ? [`  and ${leftOver.length - SHOWN} more`] : []
-  return ['', 'also in the file, and left over:', ...leftOver.slice(0, SHOWN).map((each) => `  ${each}`), ...more]
+  return [
+    '',
+    'also in the file, and left over:',
+    ...leftOver.slice(0, SHOWN).map((each) => `  ${printable(each)}`),
+    ...more,
+  ]
 }
 
 function writtenLines({ name, folder, dtype, engine, difference, isServed }: Written, plan: ImportPlan): string[] {
