@@ -62,10 +62,18 @@ export class FairQueue<J extends QueuedJob> {
   /** Number of waiting inputs, by key, that leave before the last of `inputs` from a job added now. */
   ahead(inputs: number): Map<J['key'], number> {
     const ahead = new Map<J['key'], number>()
+    let key: J['key']
+    let count = 0
+    // The map is asked only where the key changes: asked for every job, it would double the cost of a refusal.
     for (const [job, taken] of this.#taken) {
-      ahead.set(job.key, (ahead.get(job.key) ?? 0) + Math.min(job.inputs.length - taken, inputs))
+      if (job.key !== key) {
+        if (count > 0) ahead.set(key, count)
+        key = job.key
+        count = ahead.get(key) ?? 0
+      }
+      count += Math.min(job.inputs.length - taken, inputs)
     }
-    return ahead
+    return count > 0 ? ahead.set(key, count) : ahead
   }
 
   /**

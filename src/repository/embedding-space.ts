@@ -15,6 +15,9 @@ export interface EmbeddingDefinition {
  * A name for the vector space that a model's embeddings lie in: the first 16 hexadecimal digits of a SHA-256. Embeddings
  * with the same name can be compared, others cannot. The engine and its precision are no part of it: int8 is served only
  * where its embeddings agree with those of fp32.
+ *
+ * Names are stored with vectors and must not change. A field that is added to a model.json must be left out of the hash
+ * where it has the value that older servers took for granted.
  */
 export function embeddingSpace({ architecture, input, weightsSha256 }: EmbeddingDefinition): string {
   const canonical = JSON.stringify({ revision: REVISION, architecture, input, weightsSha256 }, withSortedKeys)

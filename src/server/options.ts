@@ -106,7 +106,12 @@ export const OPTIONS = {
     'An engine process that is silent for longer is killed and restarted. Must exceed the slowest batch and load.',
   ),
 
-  MAX_BATCH_SIZE: count(32, 'inputs', [1, 4096], 'Most inputs in one batch.'),
+  MAX_BATCH_SIZE: count(
+    32,
+    'inputs',
+    [1, 4096],
+    'Most inputs in one batch. A model may have a lower bound of its own (max_batch_size in model.json).',
+  ),
   BATCH_TIMEOUT_MS: count(
     0,
     'ms',

@@ -45,6 +45,7 @@ assert.equal(picture.data?.results[0]?.label, '7')
 const json = await client.POST('/embed', { body: { inputs: [{ tensor: rows }, { tensor: [rows] }] } })
 // Bytes, which the types call a string, come only to who asks for them.
 assert(typeof json.data === 'object')
+assert.match(json.response.headers.get('x-embedding-space') ?? '', /^[0-9a-f]{16}$/)
 const { dimensions, results } = json.data
 const embeddings = results.map(({ embedding }) => embedding as number[])
 assert.deepEqual(

@@ -58,6 +58,11 @@ describe('loadConfig', () => {
     }
   })
 
+  it('waits for a sign of life longer than for a batch, during which an engine process cannot give one', () => {
+    const { ENGINE_HEARTBEAT_TIMEOUT_MS, ENGINE_BATCH_TIMEOUT_MS } = loadConfig({})
+    expect(ENGINE_HEARTBEAT_TIMEOUT_MS).toBeGreaterThan(ENGINE_BATCH_TIMEOUT_MS)
+  })
+
   it('pads to the powers of two and the largest batch unless told otherwise', () => {
     expect(loadConfig({ MAX_BATCH_SIZE: '12' }).ALLOWED_BATCH_SIZES).toEqual([1, 2, 4, 8, 12])
     expect(loadConfig({ ALLOWED_BATCH_SIZES: '32, 4' }).ALLOWED_BATCH_SIZES).toEqual([4, 32])
