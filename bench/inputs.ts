@@ -53,9 +53,11 @@ export async function makePayloads(kind: InputKindName, model: InputShape, count
   }))
 }
 
-/** One channel of values in the range that normalised pictures have. */
-export function randomTensor({ height, width }: InputShape, count: number, random: () => number): Float32Array {
-  return Float32Array.from({ length: count * height * width }, () => random() * 3 - 0.5)
+/** Values in the range that normalised pictures have. */
+export function randomTensor(model: InputShape, count: number, random: () => number): Float32Array {
+  const { height, width, channels = 'grey' } = model
+  const length = count * (channels === 'grey' ? 1 : 3) * height * width
+  return Float32Array.from({ length }, () => random() * 3 - 0.5)
 }
 
 export function formWithFile(picture: Buffer, field: string): Payload {

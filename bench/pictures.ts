@@ -3,6 +3,8 @@ import sharp from 'sharp'
 export interface InputShape {
   height: number
   width: number
+  /** `grey` unless given. */
+  channels?: 'grey' | 'rgb' | 'bgr' | undefined
 }
 
 /** Grain of paper and sensor, repeated over a photograph; coarse enough that JPEG keeps it, as it does a real one's. */
