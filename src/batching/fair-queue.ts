@@ -62,7 +62,7 @@ export class FairQueue<J extends QueuedJob> {
   /** Number of waiting inputs, by key, that leave before the last of `inputs` from a job added now. */
   ahead(inputs: number): Map<J['key'], number> {
     const ahead = new Map<J['key'], number>()
-    let key: J['key']
+    let key = undefined as J['key']
     let count = 0
     // The map is asked only where the key changes: asked for every job, it would double the cost of a refusal.
     for (const [job, taken] of this.#taken) {

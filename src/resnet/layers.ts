@@ -1,8 +1,11 @@
-import type { ConvNode, DenseNode, GraphNode, NormNode } from './graph.ts'
+import { type ConvNode, countValues, type DenseNode, type GraphNode, type NormNode } from './graph.ts'
 import type { StateDict } from './state-dict.ts'
 
 /** PyTorch's BatchNorm2d default. */
 const BN_EPSILON = 1e-5
+
+/** Most numbers between two layers, for one input: 4 GiB of float32, which no model needs and no engine gets through. */
+const MAX_VALUES = 2 ** 30
 
 /** A value between layers. */
 export interface FeatureMap {
@@ -22,7 +25,7 @@ interface ConvSpec {
 
 /**
  * PyTorch's layers as nodes of a graph: each method takes a layer's weights by its name in the state_dict, adds its node, and
- * returns its value. Throws when a tensor is missing or has the wrong shape.
+ * returns its value. Throws when a tensor is missing or has the wrong shape, or when a value would be absurdly large.
  */
 export class Layers {
   readonly nodes: GraphNode[] = []
@@ -113,6 +116,9 @@ export class Layers {
   }
 
   #add(node: GraphNode & Pick<FeatureMap, 'shape'>): FeatureMap {
+    if (countValues(node.shape) > MAX_VALUES) {
+      throw new Error(`architecture: ${node.name} would have ${node.shape.join(' x ')} values for one input`)
+    }
     this.nodes.push(node)
     return { name: node.name, shape: node.shape }
   }

@@ -216,6 +216,11 @@ describe('buildResNet', () => {
     expect(countMultiplyAdds(graph) / 1e9).toBeCloseTo(1.814, 3)
   })
 
+  it('refuses sizes that no machine computes, and names the layer', () => {
+    const stem = { convs: [{ out: 8192, kernel: 1 as const, stride: 1 }], max_pool: false }
+    expect(() => meanResnet({ depth: 18, stem }, 4096, 4096)).toThrow('conv1 would have 8192 x 4096 x 4096 values')
+  })
+
   it('refuses weights with a tensor too few or too many, and names it', () => {
     const any = new AnyWeights()
     const json = { block: 'basic', layers: [1] }

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/batching/clock.ts'
 import { ServeError } from '../../src/errors.ts'
 import { EngineProcess } from '../../src/workers/process.ts'
 import { ENGINE_PROCESS } from '../helpers/built.ts'
-import { relativeDifference, smallFixture } from '../helpers/parity-fixtures.ts'
+import { readParityFixture, relativeDifference, smallFixture } from '../helpers/parity-fixtures.ts'
 import { eventually, isAlive } from './processes.ts'
 
 const { entry, input, expected } = smallFixture()
@@ -48,6 +48,14 @@ describe('the engine process', () => {
     expect(logits).toBeInstanceOf(Float32Array)
     expect(relativeDifference(logits, expected.logits)).toBeLessThan(1e-3)
     expect(relativeDifference(embedding, expected.embedding)).toBeLessThan(1e-3)
+  })
+
+  it('answers for a model of three channels without a classifier', async () => {
+    const headless = readParityFixture('torchvision-headless')
+    await child.call('load', { key: 'headless', entry: headless.entry, allowedBatchSizes: [1, 4] })
+    const { logits, embedding } = await child.call('run', { key: 'headless', input: headless.input, batchSize: 3 })
+    expect(logits).toEqual(new Float32Array())
+    expect(relativeDifference(embedding, headless.expected.embedding)).toBeLessThan(1e-3)
   })
 
   it('refuses a model that is not loaded', async () => {
