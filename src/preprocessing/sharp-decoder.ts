@@ -9,10 +9,12 @@ import type { Pixels } from './pixels.ts'
 const SEARCH_SCALE = 4
 
 /**
- * A photograph more than this many times larger than needed is reduced to it by sharp, which is fast, before it is resized
- * as Pillow does it. docs/model.md says what that costs in likeness: with 3 instead of 4 it would be too much.
+ * A photograph more than this many times larger than needed is reduced towards it by sharp, which is fast, before it is
+ * resized as Pillow does it. docs/model.md says what that costs in likeness.
  */
 const REDUCTION = 4
+/** What sharp reduces, at most. From 4 on, libvips averages blocks first and libjpeg leaves pixels out: too little alike. */
+const MOST_BY_SHARP = 3.9
 
 /** Pixels of a PNG that is read on the event loop, at most: half a millisecond. */
 const SMALL_PIXELS = 128 * 128
@@ -82,8 +84,8 @@ export async function decodePhotograph(
   const size = claimed && mayBeReduced(claimed, spec) ? await opaqueSize(pipeline, spec, limits) : undefined
   if (spec.alpha === 'drop') pipeline.removeAlpha()
   if (size === undefined) return { pixels: await toPixels(pipeline, limits) }
-  const reduced = reducedSize(size, spec)
-  return { pixels: await toPixels(pipeline.resize({ ...reduced, fit: 'fill' }), limits), size }
+  const how = { ...reducedSize(size, spec), fit: 'fill', kernel: 'cubic', fastShrinkOnLoad: false } as const
+  return { pixels: await toPixels(pipeline.resize(how), limits), size }
 }
 
 /** Nothing is between the pixels that `nearest` picks, so they must be those of the picture. */
@@ -93,8 +95,10 @@ function mayBeReduced(size: ImageSize, spec: PhotographSpec): boolean {
 }
 
 function reducedSize(size: ImageSize, { resize }: PhotographSpec): ImageSize {
-  const { width, height } = resizedSize(size, resize)
-  return { width: Math.min(size.width, width * REDUCTION), height: Math.min(size.height, height * REDUCTION) }
+  const scaled = resizedSize(size, resize)
+  const reduced = (side: 'width' | 'height'): number =>
+    Math.min(size[side], Math.max(scaled[side] * REDUCTION, Math.ceil(size[side] / MOST_BY_SHARP)))
+  return { width: reduced('width'), height: reduced('height') }
 }
 
 /** Undefined where pixels are transparent: sharp mixes colours by their opacity, Pillow does not. */

@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
-import type { DrawingSpec } from '../../src/repository/input-spec.ts'
+import type { DrawingSpec, PhotographSpec } from '../../src/repository/input-spec.ts'
 import { drawDigit } from '../helpers/drawn-digits.ts'
 import { pixelChunk, writePng } from '../helpers/png.ts'
 
@@ -266,5 +266,90 @@ describe('ImageDecoder', () => {
       { reason: { code: 'queue_full', retryAfterS: 1 } },
     ])
     expect(await Promise.all([bounded.decode(bytes, spec()), bounded.decode(bytes, spec())])).toHaveLength(2)
+  })
+})
+
+describe('ImageDecoder, for a model that reads photographs', () => {
+  const PHOTOGRAPH: PhotographSpec = {
+    height: 10,
+    width: 10,
+    channels: 'rgb',
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+    resize: 12,
+    interpolation: 'bilinear',
+    crop: 'center',
+    orientation: 'ignore',
+    alpha: 'drop',
+  }
+  const red = (width: number, height: number): Sharp =>
+    sharp({ create: { width, height, channels: 3, background: { r: 255, g: 0, b: 0 } } })
+
+  it.each(['png', 'jpeg', 'webp'] as const)('decodes a %s to three planes', async (format) => {
+    const bytes = await red(30, 20).toFormat(format, { quality: 100, lossless: true }).toBuffer()
+    const values = await decoder.decode(bytes, PHOTOGRAPH)
+    expect(values).toHaveLength(300)
+    expect(values[50]).toBeGreaterThan(0.99)
+    expect(Math.max(...values.subarray(100))).toBeLessThan(0.01)
+  })
+
+  it.each(['png', 'jpeg', 'webp'] as const)('refuses a %s that is cut off, small or large', async (format) => {
+    for (const size of [12, 40, 100]) {
+      const whole = await drawDigit(3, { size, pen: 0.04, paper: 255, ink: 0 })
+      const bytes = await sharp(whole).toFormat(format).toBuffer()
+      const half = bytes.subarray(0, bytes.length / 2)
+      await expect(decoder.decode(half, PHOTOGRAPH)).rejects.toThrow(failsWith('undecodable_image'))
+    }
+  })
+
+  it('refuses bombs without decoding them, and pictures of more pixels or longer sides than allowed', async () => {
+    const roomy = new ImageDecoder({ ...LIMITS, maxSide: 32_768, maxPixels: 50_000_000 })
+    await expect(roomy.decode(blackPng(16_000, 16_000), PHOTOGRAPH)).rejects.toThrow(failsWith('image_too_large'))
+    await expect(decoder.decode(await red(101, 100).png().toBuffer(), PHOTOGRAPH)).rejects.toThrow(
+      failsWith('image_too_large'),
+    )
+    await expect(decoder.decode(await red(2001, 1).jpeg().toBuffer(), PHOTOGRAPH)).rejects.toThrow(
+      failsWith('image_too_large'),
+    )
+    expect(await decoder.decode(await red(2000, 1).jpeg().toBuffer(), PHOTOGRAPH)).toHaveLength(300)
+  })
+
+  it('trusts no header: a JPEG that claims other sides or channels than it has is decoded or refused', async () => {
+    const bytes = await red(120, 80).jpeg().toBuffer()
+    const frame = bytes.indexOf(SOF)
+    for (const [at, value] of [
+      [5, 1],
+      [7, 255],
+      [9, 4],
+      [9, 1],
+    ] as const) {
+      const lying = Buffer.from(bytes)
+      lying[frame + at] = value
+      const outcome = await decoder.decode(lying, PHOTOGRAPH).catch((error: { code?: string }) => error.code)
+      expect([expect.any(Float32Array), 'undecodable_image', 'image_too_large']).toContainEqual(outcome)
+    }
+  })
+
+  it('turns a photograph upright only where the model was trained so', async () => {
+    // Red on the left, and on top once it is upright.
+    const half = { input: await red(20, 20).png().toBuffer(), left: 0, top: 0 }
+    const canvas = sharp({ create: { width: 40, height: 20, channels: 3, background: '#000' } })
+    const turned = await canvas.composite([half]).withMetadata({ orientation: 6 }).jpeg().toBuffer()
+    const at = (values: Float32Array, x: number, y: number): number => Math.round(values[y * 10 + x] as number)
+    const square: PhotographSpec = { ...PHOTOGRAPH, resize: [12, 12] }
+    const ignored = await decoder.decode(turned, square)
+    expect([at(ignored, 1, 8), at(ignored, 8, 1)]).toEqual([1, 0])
+    const upright = await decoder.decode(turned, { ...square, orientation: 'exif' })
+    expect([at(upright, 1, 8), at(upright, 8, 1)]).toEqual([0, 1])
+  })
+
+  it('turns a large one upright before it is reduced', async () => {
+    const half = { input: await red(50, 40).png().toBuffer(), left: 0, top: 0 }
+    const canvas = sharp({ create: { width: 100, height: 40, channels: 3, background: '#000' } })
+    const turned = await canvas.composite([half]).withMetadata({ orientation: 6 }).jpeg().toBuffer()
+    const tiny: PhotographSpec = { ...PHOTOGRAPH, height: 6, width: 6, resize: 6, orientation: 'exif' }
+    const values = await decoder.decode(turned, tiny)
+    // The crop is in the middle of a picture of 40 x 100, where red ends.
+    expect([values[3], values[33]].map((value) => Math.round(value as number))).toEqual([1, 0])
   })
 })

@@ -33,6 +33,11 @@ describe('imageSize', () => {
     }
   })
 
+  it('knows CMYK from colours', async () => {
+    const inks = await canvas(9, 7).toColourspace('cmyk').jpeg().toBuffer()
+    expect(imageSize(inks, 'jpeg')).toEqual({ width: 9, height: 7, isCmyk: true })
+  })
+
   it('finds none in what is cut off before it, and does not run on', async () => {
     for (const format of ['png', 'jpeg', 'webp'] as const) {
       const bytes = await canvas(9, 9).toFormat(format).toBuffer()

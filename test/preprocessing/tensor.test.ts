@@ -27,6 +27,47 @@ describe('readJsonTensor', () => {
     expect(readJsonTensor([[[1, 2]]], shape(1, 2))).toEqual(Float32Array.of(1, 2))
   })
 
+  it('takes [3][H][W] for three channels, one after the other', () => {
+    const tensor = [[[1, 2]], [[3, 4]], [[5, 6.5]]]
+    expect(readJsonTensor(tensor, shape(1, 2, 'rgb'))).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6.5))
+    expect(readJsonTensor(tensor, shape(1, 2, 'bgr'))).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6.5))
+  })
+
+  it.each<[string, unknown]>([
+    ['one channel', [[1, 2]]],
+    ['one channel in brackets', [[[1, 2]]]],
+    ['two channels', [[[1, 2]], [[3, 4]]]],
+    ['four channels', [[[1, 2]], [[3, 4]], [[5, 6]], [[7, 8]]]],
+    [
+      'channels last',
+      [
+        [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+      ],
+    ],
+    ['a channel that is none', [[[1, 2]], [[3, 4]], null]],
+    [
+      'a channel with a row too many',
+      [
+        [[1, 2]],
+        [[3, 4]],
+        [
+          [5, 6],
+          [7, 8],
+        ],
+      ],
+    ],
+  ])('refuses %s where there must be three', (_, value) => {
+    expect(() => readJsonTensor(value, shape(1, 2, 'rgb'))).toThrow(invalid('the tensor must have shape [3][1][2]'))
+  })
+
+  it('says in which channel a value is none', () => {
+    const tensor = [[[1, 2]], [[3, 'x']], [[5, 6]]]
+    expect(() => readJsonTensor(tensor, shape(1, 2, 'rgb'))).toThrow(invalid('the value at [1][0][1] is not a number'))
+  })
+
   const SHAPE = 'the tensor must have shape [2][3] or [1][2][3]'
   it.each<[string, unknown, string]>([
     ['no rows', [], SHAPE],
@@ -125,6 +166,13 @@ describe('binary tensors', () => {
   it.each([1, 23, 25, 47])('of %i bytes are no whole number of inputs', (bytes) => {
     expect(() => countBinaryTensors(new Uint8Array(bytes), GREY)).toThrow(
       invalid(`the body has ${bytes} bytes; it must be N x 1 x 2 x 3 float32, a multiple of 24 bytes`),
+    )
+  })
+
+  it('of three channels are three times as large', () => {
+    expect(countBinaryTensors(new Uint8Array(144), shape(2, 3, 'rgb'))).toBe(2)
+    expect(() => countBinaryTensors(new Uint8Array(24), shape(2, 3, 'rgb'))).toThrow(
+      invalid('the body has 24 bytes; it must be N x 3 x 2 x 3 float32, a multiple of 72 bytes'),
     )
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SampleSet } from '../../src/quantization/sample-set.ts'
-import type { DrawingSpec } from '../../src/repository/input-spec.ts'
+import type { DrawingSpec, PhotographSpec } from '../../src/repository/input-spec.ts'
 import { floats, greyPng } from '../helpers/pictures.ts'
 import { writeSafetensors } from '../helpers/safetensors.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
@@ -42,6 +42,24 @@ describe('SampleSet', () => {
       [7, 8],
       [9, 10],
     ])
+  })
+
+  it('reads photographs and tensors of three channels', async () => {
+    const { fit, invert, inkSize, ...shape } = SPEC
+    const how = { resize: [1, 2], interpolation: 'bilinear', orientation: 'ignore', alpha: 'drop' } as const
+    const spec: PhotographSpec = { ...shape, ...how, resize: [1, 2], channels: 'rgb', mean: [0, 0, 1], std: [1, 1, 1] }
+    const data = Float32Array.of(1, 2, 3, 4, 5, 6)
+    const root = temporaryFolder({
+      'a.f32': floats(6, 5, 4, 3, 2, 1),
+      'b.png': await greyPng(255, 2, 1),
+      'c.safetensors': writeSafetensors([['input', { shape: [1, 3, 1, 2], data }]], 'F32'),
+    })
+    const batches: number[][] = []
+    for await (const { input } of SampleSet.open(root, spec).batches(1)) batches.push([...input])
+    expect(batches).toEqual([[6, 5, 4, 3, 2, 1], [1, 1, 1, 1, 0, 0], [...data]])
+    expect(() => SampleSet.open(temporaryFolder({ 'grey.f32': floats(1, 2) }), spec)).toThrow(
+      /grey\.f32: .*N x 3 x 1 x 2/,
+    )
   })
 
   it('takes the folder below the root for the class, and nothing for files beside them', async () => {
