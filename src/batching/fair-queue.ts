@@ -62,10 +62,18 @@ export class FairQueue<J extends QueuedJob> {
   /** Number of waiting inputs, by key, that leave before the last of `inputs` from a job added now. */
   ahead(inputs: number): Map<J['key'], number> {
     const ahead = new Map<J['key'], number>()
+    let last: J | undefined
+    let count = 0
+    // The map is asked only where the key changes: asked for every job, it would double the cost of a refusal.
     for (const [job, taken] of this.#taken) {
-      ahead.set(job.key, (ahead.get(job.key) ?? 0) + Math.min(job.inputs.length - taken, inputs))
+      if (last && job.key !== last.key) {
+        ahead.set(last.key, count)
+        count = ahead.get(job.key) ?? 0
+      }
+      last = job
+      count += Math.min(job.inputs.length - taken, inputs)
     }
-    return ahead
+    return last ? ahead.set(last.key, count) : ahead
   }
 
   /**

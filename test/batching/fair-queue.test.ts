@@ -129,8 +129,8 @@ describe('FairQueue', () => {
   it('tells how many of each key leave before the last input of a new request, which has its turn after all others', () => {
     const queue = newQueue()
     request(queue, 'k', ['a1', 'a2', 'a3', 'a4'])
-    request(queue, 'k', ['b1'])
     request(queue, 'other', ['c1', 'c2'])
+    request(queue, 'k', ['b1'])
     expect([1, 2, 9].map((inputs) => Object.fromEntries(queue.ahead(inputs)))).toEqual([
       { k: 2, other: 1 },
       { k: 3, other: 2 },
