@@ -62,18 +62,18 @@ export class FairQueue<J extends QueuedJob> {
   /** Number of waiting inputs, by key, that leave before the last of `inputs` from a job added now. */
   ahead(inputs: number): Map<J['key'], number> {
     const ahead = new Map<J['key'], number>()
-    let key = undefined as J['key']
+    let last: J | undefined
     let count = 0
     // The map is asked only where the key changes: asked for every job, it would double the cost of a refusal.
     for (const [job, taken] of this.#taken) {
-      if (job.key !== key) {
-        if (count > 0) ahead.set(key, count)
-        key = job.key
-        count = ahead.get(key) ?? 0
+      if (last && job.key !== last.key) {
+        ahead.set(last.key, count)
+        count = ahead.get(job.key) ?? 0
       }
+      last = job
       count += Math.min(job.inputs.length - taken, inputs)
     }
-    return count > 0 ? ahead.set(key, count) : ahead
+    return last ? ahead.set(last.key, count) : ahead
   }
 
   /**
