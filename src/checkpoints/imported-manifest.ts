@@ -14,11 +14,8 @@ export interface ImportedFacts {
   graph: Graph
 }
 
-/**
- * Most work in one batch (GFLOP). The slowest CPU that serves such models does 50 GFLOP/s, so a batch ends within 8 seconds, far
- * below ENGINE_BATCH_TIMEOUT_MS.
- */
-const MAX_BATCH_GFLOP = 400
+/** Most work in one batch (GFLOP), far below ENGINE_BATCH_TIMEOUT_MS on a slow CPU (docs/reliability.md, "Large models"). */
+const MAX_BATCH_GFLOP = 100
 /** The server's own MAX_BATCH_SIZE by default: what is not smaller needs no bound. */
 const USUAL_BATCH_SIZE = 32
 
