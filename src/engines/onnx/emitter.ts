@@ -117,8 +117,11 @@ class OnnxEmitter implements GraphEmitter {
       this.values.emitFloat('AveragePool', [input], name, attributes)
       return
     }
-    const pads = this.onnx.int64s(`${name}.pads`, [0, 0, 0, 0, 0, 0, height % 2, width % 2])
-    const even = this.onnx.emit('Pad', [this.values.uint8Name(input), pads], `${name}.even`, [text('mode', 'edge')])
+    let even = this.values.uint8Name(input)
+    if (height % 2 === 1 || width % 2 === 1) {
+      const pads = this.onnx.int64s(`${name}.pads`, [0, 0, 0, 0, 0, 0, height % 2, width % 2])
+      even = this.onnx.emit('Pad', [even, pads], `${name}.even`, [text('mode', 'edge')])
+    }
     const channels = node.shape[0] as number
     const weight = new Float32Array(4 * channels).fill(0.25)
     const quarters = perChannel({ weight, bias: new Float32Array(channels), kernel: 2, stride: 2 })
