@@ -17,7 +17,7 @@ from library_fixtures import torchvision
 from model_files import write_tensors
 
 SIZE = 56
-CALIBRATION = 500
+TRAINING, CALIBRATION = 20_000, 500
 
 
 def coloured(images: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def main() -> None:
     torch.manual_seed(1)
     (images, labels), (val_images, val_labels) = mnist.load(args.data)
     case = torchvision("basic", [2, 2, 2, 2], (SIZE, SIZE), width=16, classes=10)
-    train(case.model.train(), images, labels, args.epochs)
+    train(case.model.train(), images[:TRAINING], labels[:TRAINING], args.epochs)
     weights = {case.rename(k): v for k, v in case.model.state_dict().items() if not k.endswith("num_batches_tracked")}
     write_tensors(args.out / "coloured" / "1", weights, {
         "name": "coloured",
