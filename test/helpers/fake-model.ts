@@ -1,5 +1,6 @@
 import type { ServeError } from '../../src/errors.ts'
 import type { Model, Prediction, PredictOptions } from '../../src/model/model.ts'
+import type { PhotographSpec } from '../../src/repository/input-spec.ts'
 import type { Manifest } from '../../src/repository/manifest.ts'
 import { parseArchitecture } from '../../src/resnet/architecture.ts'
 
@@ -17,6 +18,20 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
     embeddingSpace: '0123456789abcdef',
     ...changes,
   }
+}
+
+/** `input` of such a model for photographs. */
+export const PHOTOGRAPH_INPUT: PhotographSpec = {
+  height: 2,
+  width: 3,
+  channels: 'rgb',
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+  resize: 4,
+  crop: 'center',
+  interpolation: 'bicubic',
+  orientation: 'exif',
+  alpha: 'white',
 }
 
 /** Answers at once, from the input alone: logits are its first three values, the embedding its last four. */

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { inputLength } from '../../src/repository/input-spec.ts'
 import { build } from '../helpers/build.ts'
 import { drawDigit } from '../helpers/drawn-digits.ts'
+import { FakeModel, PHOTOGRAPH_INPUT } from '../helpers/fake-model.ts'
 import { mutated } from './mutations.ts'
 import { GOOD_REQUEST, listening } from './raw-client.ts'
 
@@ -18,8 +20,9 @@ async function check(
   body: fc.Arbitrary<Buffer>,
   contentType: fc.Arbitrary<string>,
   query: fc.Arbitrary<string> = fc.constant(''),
+  model = new FakeModel(),
 ): Promise<void> {
-  const { app } = await build()
+  const { app } = await build({ models: [model] })
   const property = fc.asyncProperty(body, contentType, query, async (payload, type, search) => {
     const answer = await post(app, payload, type, search)
     expect(answer.statusCode).toBeLessThan(500)
@@ -30,7 +33,7 @@ async function check(
   })
   await fc.assert(property, { numRuns: RUNS, timeout: HANGS_AFTER_MS, interruptAfterTimeLimit: 45_000 })
   // Nothing of all that has stayed behind.
-  const good = Buffer.from(Float32Array.of(1, 2, 3, 4, 5, 6).buffer)
+  const good = Buffer.alloc(4 * inputLength(model.manifest.input))
   expect((await post(app, good, 'application/octet-stream', '')).statusCode).toBe(200)
 }
 
@@ -140,7 +143,10 @@ describe('a multipart form', () => {
   })
 })
 
-describe('a picture', () => {
+describe.each([
+  ['a drawing', undefined],
+  ['a photograph', PHOTOGRAPH_INPUT],
+])('%s', (_, input) => {
   let pictures: Buffer[]
 
   beforeAll(async () => {
@@ -154,13 +160,18 @@ describe('a picture', () => {
       sharp(png).jpeg({ progressive: true }).toBuffer(),
       sharp(png).webp().toBuffer(),
       alpha.clone().webp({ lossless: true }).toBuffer(),
+      sharp(png).toColourspace('cmyk').jpeg().toBuffer(),
+      sharp(png).toColourspace('rgb16').png().toBuffer(),
+      // So small that it is read on the event loop.
+      sharp(png).resize(4, 4).png().toBuffer(),
     ])
   })
+  const model = () => new FakeModel(input && { input })
   const type = fc.constantFrom('image/png', 'image/jpeg', 'image/webp')
-  const picture = fc.nat(6).map((index) => pictures[index] as Buffer)
+  const picture = fc.nat(9).map((index) => pictures[index] as Buffer)
 
   it('damaged on its way is decoded or refused', async () => {
-    await check(mutated(picture), type)
+    await check(mutated(picture), type, undefined, model())
   })
 
   it('that is two of them, or one and something else, is decoded or refused', async () => {
@@ -168,14 +179,18 @@ describe('a picture', () => {
     const polyglot = fc
       .tuple(picture, other, fc.boolean())
       .map(([one, two, first]) => Buffer.concat(first ? [one, two] : [two, one]))
-    await check(polyglot, type)
+    await check(polyglot, type, undefined, model())
   })
 })
 
 describe('binary tensors', () => {
-  it('of any floats and any number are answered', async () => {
+  it.each([
+    ['one channel', undefined],
+    ['three channels', PHOTOGRAPH_INPUT],
+  ])('of any floats and any number are answered, for a model of %s', async (_, input) => {
     const floats = fc.float32Array({ maxLength: 70 }).map(({ buffer }) => Buffer.from(buffer))
-    await check(fc.oneof(floats, mutated(floats)), fc.constant('application/octet-stream'))
+    const type = fc.constant('application/octet-stream')
+    await check(fc.oneof(floats, mutated(floats)), type, undefined, new FakeModel(input && { input }))
   })
 })
 

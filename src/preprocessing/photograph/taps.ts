@@ -72,6 +72,9 @@ export function makeTaps(size: number, scaled: number, span: Span, interpolation
   return taps
 }
 
+/** Bounds the work for a strip of one pixel, whose crop may lie millions of pixels from its edge. */
+const MOST_STEPS = 100_000
+
 /**
  * The source pixel in which the middle of a scaled one lies. Pillow adds up the steps between them (Geometry.c,
  * `ImagingScaleAffine`), and its rounding decides wherever a middle lies on the line between two pixels.
@@ -79,8 +82,9 @@ export function makeTaps(size: number, scaled: number, span: Span, interpolation
 function nearestTaps(size: number, scaled: number, span: Span): Taps {
   const taps = emptyTaps(span.length, 1)
   const step = size / scaled
-  let middle = step * 0.5
-  for (let target = 0; target < Math.min(scaled, span.start + span.length); target++, middle += step) {
+  const skipped = Math.max(0, span.start - MOST_STEPS)
+  let middle = step * (skipped + 0.5)
+  for (let target = skipped; target < Math.min(scaled, span.start + span.length); target++, middle += step) {
     const i = target - span.start
     if (i < 0) continue
     taps.first[i] = Math.trunc(middle)

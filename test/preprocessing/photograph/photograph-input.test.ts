@@ -72,6 +72,19 @@ describe('photographInput', () => {
     expect(pieces(plain(3000, 1000, 9))).toBeGreaterThan(2)
   })
 
+  it.each([
+    ['nearest', [9, 90]],
+    ['bilinear', [49, 50]],
+  ] as const)(
+    '%s gives the middle of a strip, though it is millions of pixels from its edge',
+    (interpolation, expected) => {
+      const column = plain(1, 30_000, 9)
+      column.data.fill(90, 45_000)
+      const values = atOnce(photographInput(column, { ...SPEC, resize: 4096, crop: 'center', interpolation }))
+      expect([values[0], values[15]].map((value) => Math.round((value as number) * 255))).toEqual(expected)
+    },
+  )
+
   it('costs a strip of one pixel no more than its crop, however long it would become', () => {
     const strip = { ...SPEC, resize: 4096, crop: 'center' } as const
     expect([...photographInput(plain(1, 30_000, 9), strip)].length).toBeLessThan(3)
