@@ -39,7 +39,8 @@ export function* photographInput(
   let weighed = 0
   for (let y = 0; y < height; y++) {
     const [first, count] = [rows.first[y] as number, rows.count[y] as number]
-    for (; narrowed < first + count; narrowed++) {
+    // `nearest` passes over rows.
+    for (narrowed = Math.max(narrowed, first); narrowed < first + count; narrowed++) {
       narrowRow(readRow(narrowed), columns, narrow, (narrowed - firstRow) * stride)
       weighed += pixels.width + width * columns.stride
     }
