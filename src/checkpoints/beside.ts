@@ -162,19 +162,20 @@ function fromTransformers(config: Static<typeof Preprocessor>): PictureInput {
     std: std ?? [0.229, 0.224, 0.225],
     interpolation: byNumber(resample),
   }
+  const crop = 'center-floor'
   const type = config.image_processor_type ?? config.feature_extractor_type ?? 'ConvNext'
   if (type.startsWith('ConvNext')) {
     const edge = shortestEdge(size)
     // From 384 on it does not crop.
     if (edge >= 384) return { ...common, height: edge, width: edge, resize: [edge, edge] }
-    return { ...common, height: edge, width: edge, resize: Math.trunc(edge / (crop_pct ?? 224 / 256)), crop: 'center' }
+    return { ...common, height: edge, width: edge, resize: Math.trunc(edge / (crop_pct ?? 224 / 256)), crop }
   }
   if (typeof size === 'object' && 'height' in size && config.do_center_crop !== true) {
     return { ...common, ...size, resize: [size.height, size.width] }
   }
   if (config.do_center_crop === true && crop_size !== undefined) {
     const cropped = typeof crop_size === 'object' && 'height' in crop_size ? crop_size : square(shortestEdge(crop_size))
-    return { ...common, ...cropped, resize: shortestEdge(size), crop: 'center' }
+    return { ...common, ...cropped, resize: shortestEdge(size), crop }
   }
   throw new Error(`${type} is not known; say by --preprocessing how pictures are prepared`)
 }

@@ -7,7 +7,7 @@ export interface PictureInput {
   std: number | number[]
   resize: number | [number, number]
   interpolation: 'bilinear' | 'bicubic' | 'nearest'
-  crop?: 'center'
+  crop?: 'center' | 'center-floor'
 }
 
 /** The mean and deviation of ImageNet's training pictures, which torchvision, timm and transformers normalise by. */

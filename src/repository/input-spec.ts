@@ -20,7 +20,7 @@ export const InputSchema = Type.Object(
       }),
     ),
     interpolation: Type.Optional(Type.Enum(['bilinear', 'bicubic', 'nearest'])),
-    crop: Type.Optional(Type.Enum(['center'])),
+    crop: Type.Optional(Type.Enum(['center', 'center-floor'])),
     orientation: Type.Optional(Type.Enum(['exif', 'ignore'])),
     alpha: Type.Optional(Type.Enum(['drop', 'white', 'black'])),
   },
@@ -59,8 +59,11 @@ export interface PhotographSpec extends CommonSpec {
   /** The shortest edge, or height and width. */
   resize: number | [height: number, width: number]
   interpolation: 'bilinear' | 'bicubic' | 'nearest'
-  /** Absent where `resize` is height and width already. */
-  crop?: 'center'
+  /**
+   * Where the crop would begin at half a pixel, `center` takes the even neighbour, as torchvision and timm do, and
+   * `center-floor` the one before, as transformers does. Absent where `resize` is height and width already.
+   */
+  crop?: 'center' | 'center-floor'
   orientation: 'exif' | 'ignore'
   /** What transparent pixels become: their hidden colours, or the ground that shows through. */
   alpha: 'drop' | 'white' | 'black'

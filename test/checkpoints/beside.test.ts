@@ -54,7 +54,7 @@ describe('what lies beside the weights', () => {
   it.each([
     [
       { size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 3 },
-      { resize: 256, crop: 'center', interpolation: 'bicubic' },
+      { resize: 256, crop: 'center-floor', interpolation: 'bicubic' },
     ],
     [
       { size: 224, resample: 2 },

@@ -105,7 +105,7 @@ describe('parseManifest', () => {
     ['a size of three numbers', { ...photograph, resize: [8, 8, 3] }, 'input.resize: must be the shortest edge, or ['],
     ['a size of no whole number', { ...photograph, resize: 8.5 }, 'input.resize: must be the shortest edge, or ['],
     ['a size in words', { ...photograph, resize: '8' }, 'input.resize: must be the shortest edge, or ['],
-    ['another crop', { ...photograph, crop: 'left' }, 'input.crop: must be one of center'],
+    ['another crop', { ...photograph, crop: 'left' }, 'input.crop: must be one of center, center-floor'],
     ['another interpolation', { ...photograph, interpolation: 'lanczos' }, 'must be one of bilinear, bicubic, nearest'],
     ['other channels', { ...photograph, channels: 'rgba' }, 'input.channels: must be one of grey, rgb, bgr'],
     ['another orientation', { ...photograph, orientation: 6 }, 'input.orientation: must be one of exif, ignore'],

@@ -12,12 +12,12 @@ export function resizedSize({ width, height }: ImageSize, resize: PhotographSpec
 }
 
 /**
- * Where torchvision's CenterCrop begins along one side. Negative where the picture is smaller than the crop: so many black
- * pixels come before it. Half pixels go to the even neighbour, as Python rounds.
+ * Where a centre crop of `length` begins along a side of `size` pixels. Negative where the picture is smaller: so many black
+ * pixels come before it. Half a pixel goes to the even neighbour, as Python rounds for torchvision, or down.
  */
-export function cropStart(size: number, crop: number): number {
-  if (crop > size) return -Math.floor((crop - size) / 2)
-  const half = (size - crop) / 2
-  const rounded = Math.round(half)
-  return rounded - half === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded
+export function cropStart(size: number, length: number, crop: PhotographSpec['crop'] = 'center'): number {
+  if (length > size) return -Math.floor((length - size) / 2)
+  const start = Math.floor((size - length) / 2)
+  const isHalf = (size - length) % 2 === 1
+  return isHalf && crop === 'center' && start % 2 === 1 ? start + 1 : start
 }

@@ -20,9 +20,9 @@ export function* photographInput(
   spec: PhotographSpec,
   size: ImageSize = pixels,
 ): Generator<undefined, Float32Array> {
-  const { width, height, interpolation } = spec
+  const { width, height, interpolation, crop } = spec
   const scaled = resizedSize(size, spec.resize)
-  const [left, top] = [cropStart(scaled.width, width), cropStart(scaled.height, height)]
+  const [left, top] = [cropStart(scaled.width, width, crop), cropStart(scaled.height, height, crop)]
   const columns = makeTaps(pixels.width, scaled.width, { start: left, length: width }, interpolation)
   const rows = makeTaps(pixels.height, scaled.height, { start: top, length: height }, interpolation)
   const readRow = rgbRows(pixels, spec)

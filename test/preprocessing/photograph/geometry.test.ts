@@ -33,6 +33,16 @@ describe('cropStart', () => {
   })
 
   it.each([
+    [341, 224, 58],
+    [343, 224, 59],
+    [342, 224, 59],
+    [225, 224, 0],
+    [200, 224, -12],
+  ])('of %i pixels takes %i from %i on where half pixels are rounded down, as by transformers', (size, crop, start) => {
+    expect(cropStart(size, crop, 'center-floor')).toBe(start)
+  })
+
+  it.each([
     [200, 224, -12],
     [199, 224, -12],
     [1, 224, -111],
