@@ -150,7 +150,7 @@ function fromTimm({ pretrained_cfg }: Static<typeof TimmConfig>): PictureInput {
 
 /** What ConvNextImageProcessor, which transformers' ResNets have, and the processors that resize and crop do. */
 function fromTransformers(config: Static<typeof Preprocessor>): PictureInput {
-  const { size = { shortest_edge: 224 }, crop_size, crop_pct, resample = 3, image_mean, image_std } = config
+  const { size = { shortest_edge: 384 }, crop_size, crop_pct, resample = 3, image_mean, image_std } = config
   for (const flag of ['do_resize', 'do_rescale'] as const) {
     if (config[flag] === false) throw new Error(`${flag} is false; say by --preprocessing how pictures are prepared`)
   }
@@ -158,8 +158,9 @@ function fromTransformers(config: Static<typeof Preprocessor>): PictureInput {
     config.do_normalize === false ? { mean: [0, 0, 0], std: [1, 1, 1] } : { mean: image_mean, std: image_std }
   const common = {
     channels: 'rgb' as const,
-    mean: mean ?? [0.485, 0.456, 0.406],
-    std: std ?? [0.229, 0.224, 0.225],
+    // ConvNextImageProcessor's own, as its size above.
+    mean: mean ?? [0.5, 0.5, 0.5],
+    std: std ?? [0.5, 0.5, 0.5],
     interpolation: byNumber(resample),
   }
   const crop = 'center-floor'

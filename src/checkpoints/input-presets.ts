@@ -46,6 +46,12 @@ export function timmPreset(inChannels: number): Preset {
   return { source: "timm's defaults", input: { ...input, interpolation: 'bicubic' } }
 }
 
+/** What the published ResNets of transformers have in their preprocessor_config.json. */
+export function transformersPreset(): Preset {
+  const { input } = timmPreset(3)
+  return { source: "transformers' ResNets", input: { ...input, crop: 'center-floor' } }
+}
+
 /** For a stem without a stride, which is made for small pictures. */
 export function smallPreset(inChannels: number): Preset {
   if (inChannels === 1) {

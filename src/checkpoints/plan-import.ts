@@ -4,7 +4,14 @@ import type { ArchitectureJson } from '../resnet/architecture.ts'
 import { type Beside, inputFromJson, readBeside } from './beside.ts'
 import { applyChoices, type Choice, type Known } from './choices.ts'
 import { type FoundResNet, findResNet, type Wanted } from './find-resnet.ts'
-import { type Preset, smallPreset, timmPreset, torchvisionPreset, withSize } from './input-presets.ts'
+import {
+  type Preset,
+  smallPreset,
+  timmPreset,
+  torchvisionPreset,
+  transformersPreset,
+  withSize,
+} from './input-presets.ts'
 import { knownFromModules } from './known-from-modules.ts'
 import { readLabels } from './labels.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
@@ -104,12 +111,7 @@ function named(name: string | undefined, channels: number, beside: Beside): Pres
     case 'timm':
       return beside.input?.source.includes('timm') ? beside.input : timmPreset(channels)
     case 'huggingface':
-      return (
-        beside.input ?? {
-          ...inputFromJson({ image_processor_type: 'ConvNextImageProcessor' }),
-          source: "transformers' defaults",
-        }
-      )
+      return beside.input ?? transformersPreset()
     default:
       return inFile(name, () => ({ ...inputFromJson(JSON.parse(readFileSync(name, 'utf8'))), source: name }))
   }
