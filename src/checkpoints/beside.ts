@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { inFile } from '../repository/in-file.ts'
+import type { InputJson } from '../repository/input-spec.ts'
 import type { Known } from './choices.ts'
-import type { PictureInput, Preset } from './input-presets.ts'
+import type { Preset } from './input-presets.ts'
 import { refusedByName } from './not-plain.ts'
 
 /** What the files beside the weights say: config.json and preprocessor_config.json of transformers and timm. */
@@ -101,7 +102,7 @@ export function inputFromJson(json: unknown): Pick<Preset, 'input'> {
   ) {
     return { input: fromTransformers(json) }
   }
-  if (Value.Check(OwnInput, json)) return { input: json as unknown as PictureInput }
+  if (Value.Check(OwnInput, json)) return { input: json as InputJson }
   throw new Error('neither a preprocessor_config.json, nor a config.json of timm, nor `input` of a model.json')
 }
 
@@ -128,7 +129,7 @@ function labelsOf(id2label: Record<string, string> | undefined): string[] | unde
   return isNamed && labels.every((label) => label !== undefined) ? (labels as string[]) : undefined
 }
 
-function fromTimm({ pretrained_cfg }: Static<typeof TimmConfig>): PictureInput {
+function fromTimm({ pretrained_cfg }: Static<typeof TimmConfig>): InputJson {
   const { input_size, mean, std, crop_pct = 0.875, crop_mode = 'center', interpolation = 'bilinear' } = pretrained_cfg
   const [channels, height, width] = input_size
   const common = {
@@ -149,7 +150,7 @@ function fromTimm({ pretrained_cfg }: Static<typeof TimmConfig>): PictureInput {
 }
 
 /** What ConvNextImageProcessor, which transformers' ResNets have, and the processors that resize and crop do. */
-function fromTransformers(config: Static<typeof Preprocessor>): PictureInput {
+function fromTransformers(config: Static<typeof Preprocessor>): InputJson {
   const { size = { shortest_edge: 384 }, crop_size, crop_pct, resample = 3, image_mean, image_std } = config
   for (const flag of ['do_resize', 'do_rescale'] as const) {
     if (config[flag] === false) throw new Error(`${flag} is false; say by --preprocessing how pictures are prepared`)
@@ -198,20 +199,22 @@ function channelsOf(count: number): { channels: 'grey' | 'rgb' } {
 }
 
 /** One number where there is one channel. timm's files keep three for a model that was changed to one. */
-function normalisation(mean: number[], std: number[], channels: number): Pick<PictureInput, 'mean' | 'std'> {
+function normalisation(mean: number[], std: number[], channels: number): Pick<InputJson, 'mean' | 'std'> {
   if (channels === 3) return { mean, std }
   const average = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
   return { mean: average(mean), std: average(std) }
 }
 
-function named(interpolation: string): PictureInput['interpolation'] {
+type Interpolation = NonNullable<InputJson['interpolation']>
+
+function named(interpolation: string): Interpolation {
   if (interpolation === 'bilinear' || interpolation === 'bicubic' || interpolation === 'nearest') return interpolation
   throw new Error(`interpolation is ${interpolation}; bilinear, bicubic and nearest are served`)
 }
 
 /** Pillow's numbers (PIL.Image.Resampling). */
-function byNumber(resample: number): PictureInput['interpolation'] {
-  const names: Record<number, PictureInput['interpolation']> = { 0: 'nearest', 2: 'bilinear', 3: 'bicubic' }
+function byNumber(resample: number): Interpolation {
+  const names: Record<number, Interpolation> = { 0: 'nearest', 2: 'bilinear', 3: 'bicubic' }
   const name = names[resample]
   if (name === undefined)
     throw new Error(`resample is ${resample}; 0 (nearest), 2 (bilinear) and 3 (bicubic) are served`)

@@ -1,14 +1,4 @@
-/** `input` of model.json for pictures as a training pipeline prepared them (docs/model.md). */
-export interface PictureInput {
-  height: number
-  width: number
-  channels: 'grey' | 'rgb' | 'bgr'
-  mean: number | number[]
-  std: number | number[]
-  resize: number | [number, number]
-  interpolation: 'bilinear' | 'bicubic' | 'nearest'
-  crop?: 'center' | 'center-floor'
-}
+import type { InputJson } from '../repository/input-spec.ts'
 
 /** The mean and deviation of ImageNet's training pictures, which torchvision, timm and transformers normalise by. */
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
@@ -17,8 +7,9 @@ const IMAGENET_GREY = { mean: 0.449, std: 0.226 }
 const CIFAR10 = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] }
 const MNIST = { mean: 0.1307, std: 0.3081 }
 
+/** `input` of model.json for pictures as a training pipeline prepared them (docs/model.md). */
 export interface Preset {
-  input: PictureInput
+  input: InputJson
   /** Whose, for people. */
   source: string
 }
@@ -54,30 +45,19 @@ export function transformersPreset(): Preset {
 
 /** For a stem without a stride, which is made for small pictures. */
 export function smallPreset(inChannels: number): Preset {
-  if (inChannels === 1) {
-    const input = {
-      height: 28,
-      width: 28,
-      channels: 'grey',
-      ...MNIST,
-      resize: [28, 28],
-      interpolation: 'bilinear',
-    } as const
-    return { source: "MNIST's size and normalisation", input: { ...input, resize: [28, 28] } }
-  }
-  const input = {
-    height: 32,
-    width: 32,
-    channels: 'rgb',
-    ...CIFAR10,
-    resize: [32, 32],
-    interpolation: 'bilinear',
-  } as const
-  return { source: "CIFAR-10's size and normalisation", input: { ...input, resize: [32, 32] } }
+  return inChannels === 1
+    ? {
+        source: "MNIST's size and normalisation",
+        input: { height: 28, width: 28, channels: 'grey', ...MNIST, resize: [28, 28], interpolation: 'bilinear' },
+      }
+    : {
+        source: "CIFAR-10's size and normalisation",
+        input: { height: 32, width: 32, channels: 'rgb', ...CIFAR10, resize: [32, 32], interpolation: 'bilinear' },
+      }
 }
 
 /** The same preparation for another size: what is cropped keeps its share of the picture. */
-export function withSize(input: PictureInput, [height, width]: [number, number]): PictureInput {
+export function withSize(input: InputJson, [height, width]: [number, number]): InputJson {
   if (height === input.height && width === input.width) return input
   // `fit` needs no other size than the input's.
   if (input.resize === undefined) return { ...input, height, width }

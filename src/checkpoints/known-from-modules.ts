@@ -1,10 +1,9 @@
+import { BN_EPSILON } from '../resnet/layers.ts'
 import type { Known } from './choices.ts'
 import type { FoundResNet } from './find-resnet.ts'
 import type { StoredModule } from './stored-tensor.ts'
 
 const SOURCE = 'the module'
-/** PyTorch's default, and all that the graph builder folds in. */
-const BN_EPSILON = 1e-5
 
 /**
  * What a whole module (`torch.save(model)`) tells beside its tensors, by torchvision's names. Throws a plain Error where it has a

@@ -1,3 +1,4 @@
+import { POOL_BANDS } from '../resnet/architecture.ts'
 import type { LocatedResNet, Shapes } from './canonical-names.ts'
 
 /** What follows the pool. */
@@ -13,9 +14,6 @@ export interface RecognizedHead {
   names: Map<string, string | undefined>
 }
 
-/** Bands of the pool that the family for one-channel pictures has (docs/model.md). */
-const BANDS = 4
-
 /**
  * Reads the classifier from its tensors: none, one linear layer, or several. `features` is the length of the pooled vector.
  * Throws a plain Error that names the tensor in the way.
@@ -26,8 +24,13 @@ export function recognizeHead({ head }: LocatedResNet, shapes: Shapes, features:
   if (first === undefined) {
     return { pool: 'mean', hiddenSizes: [], embeddingSize: undefined, numClasses: 0, names: new Map() }
   }
-  if (first.name === 'fc' && second?.name === 'linear' && layers.length === 2 && first.inputs === BANDS * features) {
-    assertChain(layers, BANDS * features)
+  if (
+    first.name === 'fc' &&
+    second?.name === 'linear' &&
+    layers.length === 2 &&
+    first.inputs === POOL_BANDS * features
+  ) {
+    assertChain(layers, POOL_BANDS * features)
     return {
       pool: 'bands',
       hiddenSizes: [],
@@ -56,29 +59,19 @@ interface Dense {
 
 /** In the order of the file, which is that of the modules. */
 function denseLayers(head: LocatedResNet['head'], shapes: Shapes): Dense[] {
-  const layers: Dense[] = []
+  const layers = [...head].flatMap(([name, stored]): Dense[] => {
+    const [outputs, inputs, ...kernel] = shapes.get(stored)?.shape ?? []
+    const isDense = name.endsWith('.weight') && inputs !== undefined && kernel.every((size) => size === 1)
+    return isDense ? [{ name: name.slice(0, -'.weight'.length), inputs, outputs: outputs as number }] : []
+  })
+  const known = new Set(layers.flatMap(({ name }) => [`${name}.weight`, `${name}.bias`]))
   for (const [name, stored] of head) {
-    const shape = shapes.get(stored)?.shape ?? []
-    const [outputs, inputs, ...kernel] = shape
-    const isDense = name.endsWith('.weight') && shape.length >= 2 && kernel.every((size) => size === 1)
-    if (isDense)
-      layers.push({ name: name.slice(0, -'.weight'.length), inputs: inputs as number, outputs: outputs as number })
-    else if (!layers.some((layer) => name === `${layer.name}.bias`) && !isEarlyBias(name, head)) {
-      throw new Error(
-        `${stored} [${shape}] is in the classifier, and it is no linear layer: only linear layers, ReLU and dropout are served there`,
-      )
-    }
+    if (known.has(name)) continue
+    throw new Error(
+      `${stored} [${shapes.get(stored)?.shape}] is in the classifier, and it is no linear layer: only linear layers, ReLU and dropout are served there`,
+    )
   }
   return layers
-}
-
-/** A bias may stand before its weight. */
-function isEarlyBias(name: string, head: LocatedResNet['head']): boolean {
-  return (
-    name.endsWith('.bias') &&
-    head.has(`${name.slice(0, -'.bias'.length)}.weight`) &&
-    !head.has(name.replace(/bias$/, 'running_mean'))
-  )
 }
 
 function assertChain(layers: Dense[], features: number): void {

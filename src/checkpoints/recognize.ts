@@ -1,4 +1,4 @@
-import type { ArchitectureJson } from '../resnet/architecture.ts'
+import { type ArchitectureJson, expansion, innerWidth } from '../resnet/architecture.ts'
 import type { LocatedResNet, Shapes } from './canonical-names.ts'
 import { type Choice, openChoices } from './choices.ts'
 import { type RecognizedHead, recognizeHead } from './recognize-head.ts'
@@ -20,8 +20,6 @@ export interface Recognized {
   /** Names as stored that are no part of the model. */
   leftOver: string[]
 }
-
-const BOTTLENECK_EXPANSION = 4
 
 type Kernel = NonNullable<ArchitectureJson['stem']>['convs'][number]['kernel']
 
@@ -53,11 +51,13 @@ class Recognizer {
     const widths = this.#widths(layers, block)
     const shortcut = this.#blocks(layers, block, preactivation)
     if (preactivation) this.#norm('norm')
-    const features = (widths.planes.at(-1) as number) * (block === 'bottleneck' ? BOTTLENECK_EXPANSION : 1)
+    const features = (widths.planes.at(-1) as number) * expansion(block)
     const head = recognizeHead(this.#located, this.#shapes, features)
     for (const [name, stored] of head.names) this.#tensors.set(name, stored === undefined ? 'zeros' : { stored })
     this.#assertNothingInTheWay()
 
+    const stemWidth = stem.convs.at(-1)?.out
+    const needsShortcut = layers.length > 1 || stemWidth !== (widths.planes[0] as number) * expansion(block)
     const isDoubling = widths.planes.every((planes, stage) => planes === (widths.planes[0] as number) * 2 ** stage)
     const architecture: ArchitectureJson = {
       block,
@@ -74,7 +74,7 @@ class Recognizer {
       prefix,
       dialect,
       architecture,
-      choices: openChoices(architecture, shortcut === 'none' && needsShortcut(architecture)),
+      choices: openChoices(architecture, shortcut === 'none' && needsShortcut),
       tensors: this.#tensors,
       leftOver: rest,
     }
@@ -132,12 +132,13 @@ class Recognizer {
     const planes = layers.map((_, stage) => {
       const name = `layer${stage + 1}.0.conv3.weight`
       const out = this.#shape(name, 4)[0] as number
-      if (out % BOTTLENECK_EXPANSION !== 0)
+      const planes = out / expansion(block)
+      if (!Number.isInteger(planes))
         throw new Error(`${this.#stored(name)}: a bottleneck has a multiple of 4 outputs, not ${out}`)
-      return out / BOTTLENECK_EXPANSION
+      return planes
     })
     const baseWidth = Math.round((64 * (inner[0] as number)) / (planes[0] as number))
-    const isSame = inner.every((width, stage) => width === Math.floor(((planes[stage] as number) * baseWidth) / 64))
+    const isSame = inner.every((width, stage) => width === innerWidth(planes[stage] as number, baseWidth))
     if (!isSame) throw new Error(`the bottlenecks are ${inner} wide for ${planes} planes: no base width gives these`)
     return { planes, baseWidth }
   }
@@ -253,11 +254,6 @@ class Recognizer {
       )
     }
   }
-}
-
-function needsShortcut({ layers = [], block, stem, planes, width = 64 }: ArchitectureJson): boolean {
-  const out = (planes?.[0] ?? width) * (block === 'bottleneck' ? BOTTLENECK_EXPANSION : 1)
-  return layers.length > 1 || stem?.convs.at(-1)?.out !== out
 }
 
 function headOf({ pool, hiddenSizes, embeddingSize, numClasses }: RecognizedHead): Partial<ArchitectureJson> {

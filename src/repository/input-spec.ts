@@ -27,7 +27,7 @@ export const InputSchema = Type.Object(
   { additionalProperties: false },
 )
 
-type InputJson = Static<typeof InputSchema>
+export type InputJson = Static<typeof InputSchema>
 
 /** Fields that make a picture a drawing's or a photograph's, and do not go together. */
 const DRAWING_FIELDS = ['fit', 'invert', 'ink_size'] as const

@@ -2,7 +2,7 @@ import { type ConvNode, countValues, type DenseNode, type GraphNode, type NormNo
 import type { StateDict } from './state-dict.ts'
 
 /** PyTorch's BatchNorm2d default. */
-const BN_EPSILON = 1e-5
+export const BN_EPSILON = 1e-5
 
 /** Most numbers between two layers, for one input: 4 GiB of float32, which no model needs and no engine gets through. */
 const MAX_VALUES = 2 ** 30
