@@ -42,7 +42,7 @@ async function run(path: string, { json, ...wanted }: Options): Promise<void> {
         const { message } = error as Error
         const { file, format, bytes } = facts
         return {
-          text: `${file}: ${format}, ${(bytes / 1e6).toFixed(1)} MB\nit cannot be imported: ${message}\n`,
+          text: `${file}: ${format}, ${(bytes / 1e6).toFixed(1)} MB\nit cannot be imported: ${printable(message, message.length)}\n`,
           json: { file, format, bytes, left_over: facts.alsoThere, error: message },
         }
       }
@@ -70,7 +70,7 @@ function describe({ at, tensors, unreadable }: StoredStateDict) {
 function listed({ at, tensors, unreadable }: ReturnType<typeof describe>): string {
   const width = Math.max(0, ...tensors.map(({ name }) => name.length))
   const lines = [
-    `${at === '' ? 'tensors' : `tensors of ${at}`}: ${tensors.length}`,
+    `${at === '' ? 'tensors' : `tensors of ${printable(at)}`}: ${tensors.length}`,
     ...tensors.map(
       ({ name, dtype, shape }) => `  ${printable(name).padEnd(width)}  ${dtype.padEnd(8)}  [${shape.join(', ')}]`,
     ),

@@ -21,6 +21,7 @@ const program = new Command('resnet-serve')
   .addCommand(quantize())
 
 program.parseAsync().catch((error: Error) => {
-  process.stderr.write(`${error.message}\n`)
+  // It may quote what a file holds, and a terminal acts on control characters.
+  process.stderr.write(`${error.message.replace(/(?!\n)\p{Cc}/gu, '?')}\n`)
   process.exit(1)
 })

@@ -21,6 +21,9 @@ interface Options {
   dryRun?: boolean
 }
 
+/** What is taken unless an option says otherwise. */
+export const QUANTIZE_DEFAULTS = { samples: 512, minCosine: 0.998, threads: availableParallelism() }
+
 /** `resnet-serve quantize <model-dir>`: chooses the model's int8 scales, and writes them into its model.json. */
 export function quantize(): Command {
   return new Command('quantize')
@@ -28,16 +31,25 @@ export function quantize(): Command {
     .argument('<model-dir>', 'folder of model.json and weights.safetensors')
     .requiredOption('--calibration <dir>', 'images, or tensors (.f32, .safetensors), like those to be served')
     .option('--evaluate <dir>', 'inputs to measure on, best one folder per class; else a quarter of --calibration')
-    .option('--samples <n>', 'number of inputs to use from --calibration', wholeNumber, 512)
+    .option('--samples <n>', 'number of inputs to use from --calibration', wholeNumber, QUANTIZE_DEFAULTS.samples)
     .option('--fp32 <nodes...>', 'layers to keep in fp32, by their names in the report')
-    .option('--min-cosine <x>', 'keep layers in fp32 until every embedding reaches this cosine to fp32', cosine, 0.998)
-    .option('--threads <n>', 'compute threads', wholeNumber, availableParallelism())
+    .option(
+      '--min-cosine <x>',
+      'keep layers in fp32 until every embedding reaches this cosine to fp32',
+      cosine,
+      QUANTIZE_DEFAULTS.minCosine,
+    )
+    .option('--threads <n>', 'compute threads', wholeNumber, QUANTIZE_DEFAULTS.threads)
     .option('--dry-run', 'print the report and write nothing')
-    .action(quantizeFolder)
+    .action(async (directory: string, options: Options) => quantizeFolder(directory, options))
 }
 
-/** Writes scales into the model.json of a model's folder, and prints what they cost. */
-export async function quantizeFolder(directory: string, options: Options): Promise<void> {
+/** Writes scales into the model.json of a model's folder, and says on `output` what they cost. */
+export async function quantizeFolder(
+  directory: string,
+  options: Options,
+  output: NodeJS.WritableStream = process.stdout,
+): Promise<void> {
   const path = join(directory, 'model.json')
   if (!existsSync(path)) throw new Error(`${directory} is no model's folder: it has no model.json`)
   const text = readFileSync(path, 'utf8')
@@ -60,14 +72,14 @@ export async function quantizeFolder(directory: string, options: Options): Promi
   } finally {
     progress.end()
   }
-  process.stdout.write(quantizeReport(result))
+  output.write(quantizeReport(result))
   if (options.dryRun) return
   const changed = withQuantization(text, result.quantization)
   inFile(path, () => parseManifest(changed))
   // A rename, so that readers see the old file or the new one.
   writeFileSync(`${path}.new`, changed)
   renameSync(`${path}.new`, path)
-  process.stdout.write(`written to ${path}\n`)
+  output.write(`written to ${path}\n`)
 }
 
 function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {

@@ -39,6 +39,14 @@ function setUp(name: string, prefix = '') {
 }
 
 describe('resnet-serve import', () => {
+  it('prints nothing that a terminal would act on, whatever a file calls its tensors', async () => {
+    const clears = '\u001b[2J'
+    const { file, repository } = setUp('torchvision-basic', `a${clears}.`)
+    const printed = await run(file, '--name', 'photos', '--repository', repository, '--dry-run')
+    expect(printed).toMatch(/under a\?\[2J\./)
+    expect(printed).not.toContain(clears)
+  })
+
   it.each(libraryNames)('makes a model that answers as the library does: %s', async (name) => {
     const { file, check, repository } = setUp(name)
     const printed = await run(file, '--name', 'photos', '--repository', repository, '--check', check)

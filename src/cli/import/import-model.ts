@@ -1,5 +1,4 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { canonicalTensors } from '../../checkpoints/canonical-tensors.ts'
 import { importedManifest } from '../../checkpoints/imported-manifest.ts'
@@ -52,17 +51,9 @@ export async function importModel(path: string, options: ImportOptions): Promise
     })
     const source = { file: basename(resolve(path)), format: checkpoint.format }
     const report = (plan: ImportPlan, written?: Written): void => {
-      const facts = {
-        ...source,
-        bytes: checkpoint.bytes,
-        alsoThere: checkpoint.leftOver,
-        plan,
-        graph: sketchGraph(plan),
-        written,
-      }
-      process.stdout.write(
-        options.json ? `${JSON.stringify(importReport(facts).json, null, 2)}\n` : importReport(facts).text,
-      )
+      const facts = { ...source, bytes: checkpoint.bytes, alsoThere: checkpoint.leftOver, plan, written }
+      const { text, json } = importReport({ ...facts, graph: sketchGraph(plan) })
+      process.stdout.write(options.json ? `${JSON.stringify(json, null, 2)}\n` : text)
     }
     if (options.dryRun) return report(planned)
     const folder = newFolder(target)
@@ -77,13 +68,10 @@ export async function importModel(path: string, options: ImportOptions): Promise
     checkpoint.close()
   }
   if (options.calibration !== undefined) {
-    const { quantizeFolder } = await import('../quantize.ts')
-    await quantizeFolder(target, {
-      calibration: options.calibration,
-      samples: 512,
-      minCosine: 0.998,
-      threads: availableParallelism(),
-    })
+    const { QUANTIZE_DEFAULTS, quantizeFolder } = await import('../quantize.ts')
+    // stdout is for the JSON alone.
+    const output = options.json ? process.stderr : process.stdout
+    await quantizeFolder(target, { ...QUANTIZE_DEFAULTS, calibration: options.calibration }, output)
   }
 }
 

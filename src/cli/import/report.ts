@@ -1,9 +1,10 @@
+import { dirname } from 'node:path'
 import { canonicalTensors } from '../../checkpoints/canonical-tensors.ts'
 import { gflop, titleOf } from '../../checkpoints/imported-manifest.ts'
-import type { PictureInput } from '../../checkpoints/input-presets.ts'
 import { printable } from '../../checkpoints/pickle-value.ts'
 import { type ImportPlan, plannedArchitecture } from '../../checkpoints/plan-import.ts'
 import type { WeightsDtype } from '../../checkpoints/write-weights.ts'
+import type { InputJson } from '../../repository/input-spec.ts'
 import type { ArchitectureJson } from '../../resnet/architecture.ts'
 import { countValues, type Graph } from '../../resnet/graph.ts'
 
@@ -75,7 +76,8 @@ export function importReport(facts: ImportFacts): { text: string; json: object }
     ...(written === undefined ? [] : writtenLines(written, plan)),
     '',
   ]
-  return { text: lines.join('\n'), json }
+  // Names in a file may be anything.
+  return { text: lines.map((line) => printable(line, Number.POSITIVE_INFINITY)).join('\n'), json }
 }
 
 /** As PyTorch counts: running statistics are no parameters. */
@@ -120,7 +122,7 @@ function architectureRows(architecture: ArchitectureJson, { outputs, nodes }: Gr
   ]
 }
 
-function inputText(input: PictureInput): string {
+function inputText(input: InputJson): string {
   const { height, width, channels, resize, interpolation, crop, mean, std } = input
   const fitted =
     resize === undefined
@@ -149,18 +151,13 @@ const SHOWN = 8
 function leftOverLines(leftOver: string[]): string[] {
   if (leftOver.length === 0) return []
   const more = leftOver.length > SHOWN ? [`  and ${leftOver.length - SHOWN} more`] : []
-  return [
-    '',
-    'also in the file, and left over:',
-    ...leftOver.slice(0, SHOWN).map((each) => `  ${printable(each)}`),
-    ...more,
-  ]
+  return ['', 'also in the file, and left over:', ...leftOver.slice(0, SHOWN).map((each) => `  ${each}`), ...more]
 }
 
 function writtenLines({ name, folder, dtype, engine, difference, isServed }: Written, plan: ImportPlan): string[] {
   const agreed =
     difference === undefined ? 'it ran once' : `it answers as PyTorch did (difference ${difference.toExponential(1)})`
-  const repository = isServed ? '' : `MODEL_REPOSITORY=${folder.split('/').slice(0, -2).join('/')} `
+  const repository = isServed ? '' : `MODEL_REPOSITORY=${dirname(dirname(folder))} `
   const route = plan.recognized.architecture.num_classes === 0 ? 'embed' : 'classify'
   return [
     '',
