@@ -21,11 +21,16 @@ export interface CancelSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
+/** `low` is for bulk work that may wait for others. */
+export type Priority = 'normal' | 'low'
+
 export interface SubmitOptions {
   /** Clock ms. Items without an answer by then fail with `deadline_exceeded`. */
   deadline?: number | undefined
   /** When it is aborted, items without an answer fail with `canceled`. */
   signal?: CancelSignal | undefined
+  /** `normal` unless given. */
+  priority?: Priority | undefined
 }
 
 /** Throws `canceled` when the client has left already. */

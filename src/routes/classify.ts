@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ServeError } from '../errors.ts'
+import { patience } from './client-signal.ts'
 import { infer } from './infer.ts'
 import { inferenceSchema } from './inference-schema.ts'
+import { readInputs } from './inputs/read-inputs.ts'
 import { parseQuery } from './query.ts'
 import { partsOf, results, topClasses } from './results.ts'
 import { setServerTiming } from './server-timing.ts'
@@ -21,7 +23,8 @@ export function classify(services: Services): FastifyPluginAsyncTypebox {
         throw new ServeError('no_classifier', `model ${name} has no classifier: POST /embed`)
       }
       const query = parseQuery(request.query, ['top', 'logits', 'embedding'])
-      const inference = await infer(request, reply, services, model, query)
+      const inputs = await readInputs(request, model.manifest.input, services.limits)
+      const inference = await infer(services, { model, inputs, partial: query.partial, ...patience(request, reply) })
       const body = {
         model: { name, version },
         results: results(inference.predictions, (prediction) => {

@@ -1,5 +1,10 @@
-import type { FastifyReply } from 'fastify'
-import type { CancelSignal } from '../batching/job.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CancelSignal, SubmitOptions } from '../batching/job.ts'
+
+/** How long the client of a request waits: until its deadline, or until it leaves. */
+export function patience({ deadline }: FastifyRequest, reply: FastifyReply): SubmitOptions & { deadline: number } {
+  return { deadline, signal: clientSignal(reply) }
+}
 
 /**
  * Aborts when the connection closes before the answer is complete. Fastify's `request.signal` does not: it follows the

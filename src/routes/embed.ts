@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ServeError } from '../errors.ts'
+import { patience } from './client-signal.ts'
 import { infer } from './infer.ts'
 import { inferenceSchema } from './inference-schema.ts'
+import { readInputs } from './inputs/read-inputs.ts'
 import { parseQuery } from './query.ts'
 import { bytesOf, embeddingOf, partsOf, results } from './results.ts'
 import { setServerTiming } from './server-timing.ts'
@@ -30,7 +32,8 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
       if (binary && query.partial) {
         throw new ServeError('invalid_parameter', 'a binary answer has no place for errors: leave partial out')
       }
-      const inference = await infer(request, reply, services, model, query)
+      const inputs = await readInputs(request, model.manifest.input, services.limits)
+      const inference = await infer(services, { model, inputs, partial: query.partial, ...patience(request, reply) })
       const { predictions } = inference
       const body = binary
         ? Buffer.concat(results(predictions, (prediction) => bytesOf(embeddingOf(prediction, query))) as Buffer[])

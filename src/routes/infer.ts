@@ -1,14 +1,20 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { SubmitOptions } from '../batching/job.ts'
 import { type ErrorCode, REFUSAL_CODES, ServeError, toServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
 import { readBinaryTensor, readJsonTensor } from '../preprocessing/tensor.ts'
 import type { InputSpec } from '../repository/input-spec.ts'
-import { clientSignal } from './client-signal.ts'
 import type { RawInput } from './inputs/raw-input.ts'
-import { readInputs } from './inputs/read-inputs.ts'
-import type { Query } from './query.ts'
 import type { Services, StageTimings } from './services.ts'
+
+/** What every protocol's request comes down to. */
+export interface InferenceRequest extends SubmitOptions {
+  model: Model
+  inputs: RawInput[]
+  /** On the services' clock (ms). */
+  deadline: number
+  /** A failed input gets its error in its place; without it, one fails the whole request. */
+  partial?: boolean
+}
 
 export interface Inference {
   /** One per input, in their order. A ServeError only where `partial` was asked for. */
@@ -24,24 +30,16 @@ export interface Inference {
 const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded', 'canceled', 'internal'])
 
 /**
- * Reads the inputs, decodes them and asks `model`; predictions keep the order of the inputs. What the queue would
- * refuse is refused before it is decoded. From then on the model enforces the deadline.
+ * Decodes the inputs and asks the model; predictions keep the order of the inputs. What the queue would refuse is refused
+ * before it is decoded. From then on the model enforces the deadline. Knows no protocol.
  */
-export async function infer(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  services: Services,
-  model: Model,
-  query: Pick<Query, 'partial'>,
-): Promise<Inference> {
-  const { clock, limits } = services
-  const { deadline } = request
-  const raw = await readInputs(request, model.manifest.input, limits)
-  const refused = services.refusal(model, raw.length, deadline)
+export async function infer(services: Services, request: InferenceRequest): Promise<Inference> {
+  const { clock } = services
+  const { model, inputs: raw, partial = false, ...options } = request
+  const refused = services.refusal(model, raw.length, options.deadline)
   if (refused) throw refused
-  const signal = clientSignal(reply)
   const decodeStart = clock.now()
-  const inputs = await decode(raw, model.manifest.input, services, { deadline, signal })
+  const inputs = await decode(raw, model.manifest.input, services, options)
   const decodeMs = clock.now() - decodeStart
   const predictions = new Array<Prediction | ServeError>(raw.length)
   const decoded: { index: number; input: Float32Array }[] = []
@@ -49,18 +47,18 @@ export async function infer(
     if (input instanceof Float32Array) decoded.push({ index, input })
     else predictions[index] = itemFailure(input)
   }
-  if (!query.partial) throwFirstError(predictions)
+  if (!partial) throwFirstError(predictions)
 
   if (decoded.length > 0) {
     const answers = await model.predict(
       decoded.map(({ input }) => input),
-      { deadline, signal },
+      options,
     )
     for (const [i, { index }] of decoded.entries()) {
       const answer = answers[i] as Prediction | ServeError
       predictions[index] = answer instanceof ServeError ? itemFailure(answer) : answer
     }
-    if (!query.partial) throwFirstError(predictions)
+    if (!partial) throwFirstError(predictions)
   }
 
   const succeeded = predictions.filter((prediction): prediction is Prediction => !(prediction instanceof ServeError))

@@ -21,7 +21,7 @@ import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
 import { requestContext, requestId } from './plugins/request-context.ts'
 import { strictHttp } from './plugins/strict-http.ts'
-import { sendProblem } from './problem.ts'
+import { sendError } from './problem.ts'
 import { serializeJson } from './serialize-json.ts'
 
 export interface AppOptions {
@@ -45,13 +45,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     genReqId: requestId,
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
     ...httpOptions({ ...limits, connections }),
-    frameworkErrors: sendProblem,
+    frameworkErrors: sendError,
     routerOptions: { maxParamLength: 128, ignoreTrailingSlash: true },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.setSerializerCompiler(() => serializeJson)
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
 
   app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, OVERLOAD_CODES, ServeError } from '../errors.ts'
 import { unsupportedType } from '../routes/inputs/read-inputs.ts'
+import { errorFormatOf } from './error-format.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -52,8 +53,6 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
 
 const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)
 
-const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
-
 /** Any thrown value as a ServeError. The text of unknown errors is logged, not sent. */
 function toOwnError(error: unknown, { headers }: FastifyRequest): ServeError {
   if (error instanceof ServeError) return error
@@ -72,8 +71,8 @@ function codeOf({ code, statusCode = 500, validation, validationContext }: Fasti
   return statusCode >= 400 && statusCode < 500 ? 'malformed_body' : 'internal'
 }
 
-/** Answers with RFC 9457 problem details; with Retry-After where waiting helps. */
-export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Answers in the form of the path's protocol (`error-format.ts`); with Retry-After where waiting helps. */
+export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const failure = toOwnError(error, request)
   const { status: usual, title } = PROBLEMS[failure.code]
   const status = OVERLOAD.has(failure.code) ? request.server.overloadStatus : usual
@@ -82,16 +81,14 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (status === 503 || status === 429) reply.header('retry-after', failure.retryAfterS ?? 1)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   request.errorCode = failure.code
-  return reply
-    .code(status)
-    .type(PROBLEM_TYPE)
-    .send({
-      type: 'about:blank',
-      title,
-      status,
-      detail: failure.index === undefined ? failure.message : `input ${failure.index}: ${failure.message}`,
-      code: failure.code,
-      request_id: request.id,
-      index: failure.index,
-    })
+  const { type, body } = errorFormatOf(request.url)({
+    title,
+    status,
+    detail: failure.index === undefined ? failure.message : `input ${failure.index}: ${failure.message}`,
+    code: failure.code,
+    index: failure.index,
+    requestId: request.id,
+  })
+  // As a string, since Fastify would add a charset to the type of an object.
+  return reply.code(status).type(type).send(JSON.stringify(body))
 }

@@ -20,12 +20,15 @@ export const admission = fp(async (app: FastifyInstance, { limits, models, readi
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.method !== 'POST') return done()
     request.deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
-    const { model, version } = request.query as Record<string, unknown>
+    const { model, version } = { ...(request.query as object), ...(request.params as object) } as Record<
+      string,
+      unknown
+    >
     done(withoutModels() ?? refusal(models.get(text(model), text(version)), 1, request.deadline))
   })
 })
 
-/** A value of the query, which has not been validated yet. */
+/** A value of the path or the query, which has not been validated yet. */
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }

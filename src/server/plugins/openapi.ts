@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import { ServeError } from '../../errors.ts'
 import { BYTES_BODIES } from '../../routes/inference-schema.ts'
 import { version } from '../../routes/info.ts'
-import { sendProblem } from '../problem.ts'
+import { sendError } from '../problem.ts'
 
 /** `/openapi.json` from the routes' schemas, and `/docs` to read and try it. Register before the routes. */
 export const openapi = fp(async (app: FastifyInstance) => {
@@ -25,7 +25,7 @@ export const openapi = fp(async (app: FastifyInstance) => {
   await app.register(async (docs) => {
     // Paths that leave the folder or are no valid file name.
     docs.setErrorHandler((error, request, reply) =>
-      sendProblem(new ServeError('not_found', 'there is no such file', { cause: error }), request, reply),
+      sendError(new ServeError('not_found', 'there is no such file', { cause: error }), request, reply),
     )
     await docs.register(swaggerUi, { routePrefix: '/docs' })
   })
