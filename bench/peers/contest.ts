@@ -96,7 +96,7 @@ async function leastCosine(server: ServerProcess, peer: Peer, inputs: Inputs, re
 }
 
 async function askAll(server: ServerProcess, peer: Peer, inputs: Inputs): Promise<Reference> {
-  const answers: Reference = { tensor: [], png: [] }
+  const answers: Reference = { tensor: [], picture: [] }
   for (const input of PEER_INPUTS) {
     for (const bytes of inputs[input].slice(0, COMPARED)) answers[input].push(await ask(server, peer, input, bytes))
   }

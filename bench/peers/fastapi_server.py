@@ -8,13 +8,13 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-import digits
+import served
 
 
 class MicroBatcher:
     """Takes what has gathered, up to the largest batch, whenever the model is free."""
 
-    def __init__(self, predict: digits.Predict):
+    def __init__(self, predict: served.Predict):
         self.predict = predict
         self.queue: asyncio.Queue[tuple[np.ndarray, asyncio.Future]] = asyncio.Queue()
         # One thread: it computes while the event loop reads and writes.
@@ -29,13 +29,13 @@ class MicroBatcher:
         loop = asyncio.get_running_loop()
         while True:
             batch = [await self.queue.get()]
-            if digits.MAX_BATCH > 1 and digits.WAIT_MS > 0:
-                await asyncio.sleep(digits.WAIT_MS / 1000)
-            while len(batch) < digits.MAX_BATCH and not self.queue.empty():
+            if served.MAX_BATCH > 1 and served.WAIT_MS > 0:
+                await asyncio.sleep(served.WAIT_MS / 1000)
+            while len(batch) < served.MAX_BATCH and not self.queue.empty():
                 batch.append(self.queue.get_nowait())
             stacked = np.stack([item for item, _ in batch])
             try:
-                results = await loop.run_in_executor(self.thread, digits.answers, stacked, self.predict)
+                results = await loop.run_in_executor(self.thread, served.answers, stacked, self.predict)
                 for (_, future), result in zip(batch, results):
                     if not future.done():
                         future.set_result(result)
@@ -47,7 +47,7 @@ class MicroBatcher:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI):
-    app.state.batcher = MicroBatcher(digits.open_model())
+    app.state.batcher = MicroBatcher(served.open_model())
     task = asyncio.create_task(app.state.batcher.run())
     yield
     task.cancel()
@@ -63,13 +63,13 @@ async def health() -> str:
 
 @app.post("/predict")
 async def predict(request: Request) -> Response:
-    item = digits.decode(await request.body())
+    item = served.decode(await request.body())
     answer = await app.state.batcher.submit(item)
-    return Response(digits.to_json(answer), media_type="application/json")
+    return Response(served.to_json(answer), media_type="application/json")
 
 
 if __name__ == "__main__":
     uvicorn.run(
-        "fastapi_server:app", host=digits.HOST, port=digits.PORT, workers=digits.WORKERS, loop="uvloop",
+        "fastapi_server:app", host=served.HOST, port=served.PORT, workers=served.WORKERS, loop="uvloop",
         http="httptools", log_level="warning", access_log=False,
     )

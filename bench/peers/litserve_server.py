@@ -6,32 +6,32 @@ import litserve as ls
 import numpy as np
 from fastapi import Body, Response
 
-import digits
+import served
 
 
-class Digits(ls.LitAPI):
+class Served(ls.LitAPI):
     def setup(self, device):
-        self.predict_batch = digits.open_model()
+        self.predict_batch = served.open_model()
 
     def decode_request(self, request: Annotated[bytes, Body()]) -> np.ndarray:
-        return digits.decode(request)
+        return served.decode(request)
 
     def batch(self, inputs):
         return np.stack(inputs)
 
     def predict(self, batch):
-        if digits.MAX_BATCH == 1:
+        if served.MAX_BATCH == 1:
             batch = batch[np.newaxis]
-        return digits.answers(batch, self.predict_batch)
+        return served.answers(batch, self.predict_batch)
 
     def unbatch(self, output):
         return output
 
     def encode_response(self, output) -> Response:
-        return Response(digits.to_json(output), media_type="application/json")
+        return Response(served.to_json(output), media_type="application/json")
 
 
 if __name__ == "__main__":
-    api = Digits(max_batch_size=digits.MAX_BATCH, batch_timeout=digits.WAIT_MS / 1000)
-    server = ls.LitServer(api, accelerator="cpu", devices=1, workers_per_device=digits.WORKERS, fast_queue=True)
-    server.run(host=digits.HOST, port=digits.PORT, num_api_servers=1, log_level="warning", generate_client_file=False)
+    api = Served(max_batch_size=served.MAX_BATCH, batch_timeout=served.WAIT_MS / 1000)
+    server = ls.LitServer(api, accelerator="cpu", devices=1, workers_per_device=served.WORKERS, fast_queue=True)
+    server.run(host=served.HOST, port=served.PORT, num_api_servers=1, log_level="warning", generate_client_file=False)

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readRepository } from '../../src/repository/repository.ts'
 import { progress } from '../progress.ts'
 import { machine } from '../results.ts'
@@ -18,10 +19,14 @@ async function main(argv: string[]): Promise<void> {
     process.stdout.write(`${USAGE}\n`)
     return
   }
-  const { peers, timing, jsonFile } = options
+  const { repository, peers, timing, jsonFile } = options
   const facts = { date: new Date().toISOString(), machine: machine(), python: pythonVersion(PYTHON) }
-  const [entry] = readRepository(resolve(import.meta.dirname, '../../models'))
-  if (entry === undefined) throw new Error('no model')
+  const [entry, ...others] = readRepository(repository)
+  if (entry === undefined || others.length > 0) throw new Error(`${repository}: must hold one version of one model`)
+  // All servers have the environment of this process.
+  Object.assign(process.env, { MODEL_REPOSITORY: repository, PEERS_MODEL: entry.directory })
+  progress('writing the model as ONNX')
+  execFileSync(PYTHON, ['-B', join(import.meta.dirname, 'served.py')], { stdio: ['ignore', 2, 2] })
   const inputs = await makeInputs(entry.manifest.input, INPUTS)
   const reference = await readReference(inputs)
   if (options.tune) {

@@ -1,18 +1,31 @@
 import sharp from 'sharp'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
-import type { InputSpec } from '../../src/repository/input-spec.ts'
-import { seededRandom } from '../inputs.ts'
+import { type InputSpec, isDrawing } from '../../src/repository/input-spec.ts'
+import { makePictures, seededRandom } from '../inputs.ts'
 import { drawing } from '../pictures.ts'
 import type { PeerInput } from './peers.ts'
 
+/** To be opened after pictures are drawn: it blocks SVG in the whole process. */
+const openDecoder = () => new ImageDecoder({ maxPixels: 1_000_000, maxSide: 20_000, timeoutS: 10, maxPending: 1 })
+
 /**
- * `count` inputs of each kind, all different drawings: PNGs that already have the model's size, ground and placing, and
- * the same as float32 bytes. Servers that only decode and normalise a picture then see the same input as ours.
+ * `count` inputs of each kind, all different: for a model of photographs JPEGs of 640 x 480, else drawings as PNGs that already
+ * have the model's size, ground and placing; and the same as float32 bytes. Servers that only decode, resize, crop and
+ * normalise a picture then see the same input as ours.
  */
 export async function makeInputs(spec: InputSpec, count: number): Promise<Record<PeerInput, Buffer[]>> {
-  const drawings = await fittedDrawings(spec, 2 * count)
-  const tensor = await Promise.all(drawings.slice(count).map((png) => normalised(png, spec)))
-  return { tensor, png: drawings.slice(0, count) }
+  if (isDrawing(spec)) {
+    const drawings = await fittedDrawings(spec, 2 * count)
+    const tensor = await Promise.all(drawings.slice(count).map((png) => normalised(png, spec)))
+    return { tensor, picture: drawings.slice(0, count) }
+  }
+  const photographs = await makePictures('jpeg', spec, 2 * count)
+  const decoder = openDecoder()
+  const tensor: Buffer[] = []
+  for (const photograph of photographs.slice(count)) {
+    tensor.push(Buffer.from((await decoder.decode(photograph, spec)).buffer))
+  }
+  return { tensor, picture: photographs.slice(0, count) }
 }
 
 async function normalised(png: Buffer, { mean: [mean = 0], std: [std = 1] }: InputSpec): Promise<Buffer> {
@@ -23,11 +36,10 @@ async function normalised(png: Buffer, { mean: [mean = 0], std: [std = 1] }: Inp
 async function fittedDrawings(spec: InputSpec, count: number): Promise<Buffer[]> {
   const random = seededRandom(2)
   const size = { width: spec.width * 4, height: spec.height * 4 }
-  // Some do not survive the round trip and are left out. All are drawn first: the decoder blocks SVG in the whole
-  // process.
+  // Some do not survive the round trip and are left out.
   const drawings: Buffer[] = []
   while (drawings.length < 2 * count) drawings.push(await drawing(size, random))
-  const decoder = new ImageDecoder({ maxPixels: 1_000_000, maxSide: 20_000, timeoutS: 10, maxPending: 1 })
+  const decoder = openDecoder()
   const fitted: Buffer[] = []
   for (const picture of drawings) {
     const greys = greysOf(await decoder.decode(picture, spec), spec).map(Math.round)

@@ -5,6 +5,8 @@ import type { TurnsTiming } from '../turns.ts'
 import { PEERS, type Peer } from './peers.ts'
 
 export interface PeerOptions {
+  /** Model repository. */
+  repository: string
   peers: Peer[]
   timing: TurnsTiming
   tune: boolean
@@ -16,6 +18,7 @@ export const USAGE = `npm run bench:peers -- [options]
   --rounds <count>    turns of each server with each load (default 9)
   --window <seconds>  length of a turn (default 1)
   --settle <seconds>  the longest warm-up of a load (default 60)
+  --model <repository>  whose only model is served: the default network, or a ResNet of torchvision (default models)
   --only <list>       servers: ${PEERS.map(({ name }) => name).join(', ')}
   --tune              instead, each server with each of the settings that it could be run with
   --json <file>       results as JSON (default bench/results/peers.json)`
@@ -29,6 +32,7 @@ export function parsePeerOptions(argv: string[]): PeerOptions | undefined {
       rounds: { type: 'string', default: '9' },
       window: { type: 'string', default: '1' },
       settle: { type: 'string', default: '60' },
+      model: { type: 'string', default: 'models' },
       only: { type: 'string', default: PEERS.map(({ name }) => name).join(',') },
       tune: { type: 'boolean', default: false },
       json: { type: 'string', default: 'bench/results/peers.json' },
@@ -40,6 +44,7 @@ export function parsePeerOptions(argv: string[]): PeerOptions | undefined {
   const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name))
   if (unknown !== undefined) throw new Error(`--only ${unknown}: no such server`)
   return {
+    repository: resolve(values.model),
     peers: PEERS.filter(({ name }) => names.includes(name)),
     timing: values.quick ? { rounds: 1, windowS: 1, settleS: 0.5 } : turnsTiming(values),
     tune: values.tune,

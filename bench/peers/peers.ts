@@ -5,7 +5,7 @@ import { formWithFile } from '../inputs.ts'
 import { readInfo } from '../server-api.ts'
 import { DEPLOYED, type ServerCommand } from '../server-process.ts'
 
-export const PEER_INPUTS = ['tensor', 'png'] as const
+export const PEER_INPUTS = ['tensor', 'picture'] as const
 export type PeerInput = (typeof PEER_INPUTS)[number]
 
 /** The two vectors that every server answers with. */
@@ -17,11 +17,11 @@ export interface Vectors {
 /** The request body that a server takes. */
 interface Encoding {
   path: string
-  /** Of float32 or PNG bytes. */
+  /** Of float32, or of a PNG or JPEG. */
   encode: (input: Buffer) => { contentType: string; body: Buffer }
 }
 
-/** Settings of a server, by environment variable; digits.py explains each. */
+/** Settings of a server, by environment variable; served.py explains each. */
 type Settings = Record<string, string>
 
 /** A server of the same weights. */
@@ -51,7 +51,7 @@ export const PYTHON = join(HOME, 'venv', 'bin', 'python')
 function asBody(path: string): Record<PeerInput, Encoding> {
   return {
     tensor: { path, encode: (body) => ({ contentType: 'application/octet-stream', body }) },
-    png: { path, encode: (body) => ({ contentType: 'image/png', body }) },
+    picture: { path, encode: (body) => ({ contentType: body[0] === 0xff ? 'image/jpeg' : 'image/png', body }) },
   }
 }
 
@@ -87,14 +87,14 @@ function script(file: string, readyPath: string, { settings, ...peer }: Descript
 /** BentoML batches lists of pictures, which come as multipart, and arrays, which come as JSON. */
 function bentoml(description: Description): Peer {
   const { env, ...peer } = script('', '/readyz', description)
-  const serve = `cd "$PYTHONPATH" && exec "${PYTHON}" -m bentoml serve bentoml_service:Digits --host "$HOST" --port "$PORT"`
+  const serve = `cd "$PYTHONPATH" && exec "${PYTHON}" -m bentoml serve bentoml_service:Served --host "$HOST" --port "$PORT"`
   return {
     ...peer,
     command: { argv: ['/bin/sh', '-c', serve], readyPath: '/readyz' },
     env: { ...env, BENTOML_HOME: join(HOME, 'bentoml'), BENTOML_DO_NOT_TRACK: 'True' },
     requests: {
       tensor: { path: '/tensors', encode: tensorJson },
-      png: { path: '/pictures', encode: (png) => formWithFile(png, 'images') },
+      picture: { path: '/pictures', encode: (picture) => formWithFile(picture, 'images') },
     },
     read: (answer) => (answer as [Vectors])[0],
   }
@@ -102,9 +102,7 @@ function bentoml(description: Description): Peer {
 
 function tensorJson(input: Buffer): { contentType: string; body: Buffer } {
   const values = Array.from(new Float32Array(new Uint8Array(input).buffer))
-  const side = Math.sqrt(values.length)
-  const rows = Array.from({ length: side }, (_, y) => values.slice(y * side, (y + 1) * side))
-  return { contentType: 'application/json', body: Buffer.from(JSON.stringify({ tensors: [[rows]] })) }
+  return { contentType: 'application/json', body: Buffer.from(JSON.stringify({ tensors: [values] })) }
 }
 
 /** All combinations of the settings. */

@@ -19,13 +19,13 @@ export async function tune(peers: Peer[], inputs: Inputs, reference: Reference, 
           .map(([name, value]) => `${name}=${value}`)
           .join(' '),
         figure(of('tensor', 32).answersPerS.median),
-        figure(of('png', 32).answersPerS.median),
+        figure(of('picture', 32).answersPerS.median),
         figure(cpuTotal({ http: http.median, engine: engine.median })),
         figure(of('tensor', 32).p99Ms.median),
         figure(of('tensor', 1).p50Ms.median),
       ])
     }
   }
-  const head = ['server', 'settings', 'tensors/s', 'PNG/s', 'CPU ms', 'p99 ms', '1 client, p50 ms']
+  const head = ['server', 'settings', 'tensors/s', 'pictures/s', 'CPU ms', 'p99 ms', '1 client, p50 ms']
   return markdownTable([head, ...rows])
 }

@@ -106,7 +106,7 @@ export interface OnnxModel {
   opset: number
 }
 
-/** The bytes of an .onnx file. */
+/** The bytes of an .onnx file; not copied once more (`finish(true)`), since they are as large as the weights. */
 export function encodeOnnx(model: OnnxModel): Uint8Array {
   return ModelProto.encode({
     irVersion: 8,
@@ -122,7 +122,7 @@ export function encodeOnnx(model: OnnxModel): Uint8Array {
       input: model.inputs.map(valueInfo),
       output: model.outputs.map(valueInfo),
     },
-  }).finish()
+  }).finish(true)
 }
 
 function valueInfo({ name, shape }: OnnxValue): object {

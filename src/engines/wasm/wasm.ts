@@ -1,4 +1,4 @@
-import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm'
+import { type BackendWasm, setThreadsCount } from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Graph } from '../../resnet/graph.ts'
 import type { CompiledGraph, Engine, EngineOptions, Outputs } from '../engine.ts'
@@ -12,6 +12,7 @@ export async function openWasm({ precision }: EngineOptions): Promise<Engine> {
   await tf.ready()
   // If wasm fails to start, tfjs silently falls back to plain JavaScript, which is 30 times slower.
   if (tf.getBackend() !== 'wasm') throw new Error(`the wasm backend did not start (got ${tf.getBackend()})`)
+  refuseToOverflow((tf.backend() as BackendWasm).wasm)
   return {
     name: 'wasm',
     details: { library: '@tensorflow/tfjs-backend-wasm', version: tf.version_core, device: 'cpu', threads: 1 },
@@ -19,6 +20,18 @@ export async function openWasm({ precision }: EngineOptions): Promise<Engine> {
     takesAllThreads: false,
     compile: async (graph) => compileForTfjs(graph),
     liveTensors: () => tf.memory().numTensors,
+  }
+}
+
+/**
+ * WebAssembly has 4 GiB. When they are full, tfjs puts a tensor at address 0 and writes over its own data, after which nothing
+ * works. Here it throws, and smaller batches can follow (`memory-bounded-graph.ts`).
+ */
+function refuseToOverflow({ tfjs }: BackendWasm['wasm']): void {
+  const register = tfjs.registerTensor
+  tfjs.registerTensor = (id, size, address) => {
+    if (address === 0 && size > 0) throw new Error('wasm is out of memory: its 4 GiB are full')
+    register(id, size, address)
   }
 }
 
