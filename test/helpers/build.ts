@@ -5,7 +5,7 @@ import { ServeError } from '../../src/errors.ts'
 import { ModelCatalog } from '../../src/model/catalog.ts'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
 import type { Limits, Services } from '../../src/routes/services.ts'
-import { parseApiKey } from '../../src/server/api-keys.ts'
+import { type ApiKey, parseApiKey } from '../../src/server/api-keys.ts'
 import { type Access, type AppOptions, buildApp } from '../../src/server/app.ts'
 import { Metrics } from '../../src/server/metrics.ts'
 import { FakeModel } from './fake-model.ts'
@@ -29,7 +29,7 @@ export async function build(options: BuildOptions = {}) {
   const model = options.models?.[0] ?? new FakeModel()
   const models = new ModelCatalog()
   for (const each of options.models ?? [model]) models.add(each)
-  const apiKeys = (options.apiKeys ?? []).flatMap((entry, i) => parseApiKey(entry, i + 1) ?? [])
+  const apiKeys = (options.apiKeys ?? []).map((entry, i) => parseApiKey(entry, i + 1) as ApiKey)
   const metrics = new Metrics(apiKeys.map(({ name }) => name))
   metrics.watch({ queueDepth: 0 }, { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } })
   const services: Services = {
