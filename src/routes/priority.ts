@@ -7,7 +7,7 @@ const PRIORITIES: readonly string[] = ['normal', 'low'] satisfies Priority[]
 
 /** `X-Priority` as the API's description has it. */
 export const PriorityHeader = Type.Object({
-  'x-priority': Type.Optional(
+  'X-Priority': Type.Optional(
     Type.Enum([...PRIORITIES], {
       description: '`low` for bulk work: normal requests go first. `normal` unless given.',
     }),

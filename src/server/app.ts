@@ -84,10 +84,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(openapi)
 
   await app.register(health(services))
-  if (access.metricsPublic) await app.register(metricsRoute(services))
+  await app.register(async (monitoring) => {
+    if (!access.metricsPublic) await monitoring.register(requireApiKey, access)
+    await monitoring.register(metricsRoute(services))
+  })
   await app.register(async (secured) => {
     if (access.apiKeys.length > 0) await secured.register(requireApiKey, access)
-    if (!access.metricsPublic) await secured.register(metricsRoute(services))
     if (access.rateLimit > 0) await secured.register(rateLimit, { perMinute: access.rateLimit })
     await secured.register(info(services))
     await secured.register(admission, services)
