@@ -5,7 +5,7 @@ import { ServeError } from '../../errors.ts'
 
 const WINDOW_MS = 60_000
 
-/** Callers that are remembered; beyond it, the one that was quiet for the longest is forgotten. About 1 MiB. */
+/** Callers that are remembered; beyond it, the one that was quiet for the longest is forgotten. */
 const MAX_CALLERS = 5000
 
 /**

@@ -23,7 +23,7 @@ export async function priority(seconds: number): Promise<Figure[]> {
     { what: 'bulk unmarked: p99', value: percentileMs(unmarked.interactive, 0.99), unit: 'ms' },
     { what: 'bulk unmarked: bulk inputs', value: unmarked.bulkRate, unit: '/s' },
     { what: 'bulk low: p50 of an interactive request', value: percentileMs(marked.interactive, 0.5), unit: 'ms' },
-    // What each engine computes, what waits with it, and a batch of one's own: 296 ms each.
+    // What an engine computes, what waits with it, and the request's own batch take 148 ms each.
     { what: 'bulk low: p99', value: percentileMs(marked.interactive, 0.99), unit: 'ms', atMost: 1000 },
     { what: 'bulk low: bulk inputs', value: marked.bulkRate, unit: '/s' },
     { what: 'refused or failed', value: failed, unit: 'requests', atMost: 0 },
