@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   'invalid_tensor',
   'invalid_parameter',
   'unauthorized',
+  'rate_limited',
   'not_found',
   'model_not_found',
   'no_classifier',

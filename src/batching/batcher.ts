@@ -2,7 +2,7 @@ import { ServeError, toServeError } from '../errors.ts'
 import type { Clock } from './clock.ts'
 import { EngineSchedule, type Place } from './engine-schedule.ts'
 import { FairQueue, type Item } from './fair-queue.ts'
-import { type Answer, Job, type SubmitOptions, throwIfCanceled } from './job.ts'
+import { type Answer, Job, type Priority, type SubmitOptions, throwIfCanceled } from './job.ts'
 
 /**
  * Why a batch was sent: it was full, its oldest item had waited long enough (`timeout`), the engine was free (`idle`),
@@ -35,6 +35,8 @@ export interface BatcherOptions<Key> {
   batchTimeoutMs: number
   /** Most items waiting; beyond it `submit` refuses with `queue_full`. */
   maxQueueSize: number
+  /** The same for low requests; less, so that they leave room to normal ones. `maxQueueSize` unless given. */
+  maxLowQueueSize?: number
   clock: Clock
   onBatch?: (batch: { size: number; reason: DispatchReason }) => void
 }
@@ -45,6 +47,8 @@ export interface BatcherOptions<Key> {
  *
  * - Every submitted item is answered exactly once, with its own output or a ServeError, in the order submitted.
  * - Requests take turns, so a large one does not starve small ones.
+ * - Normal requests go before low ones. While both wait, one input in eight is a low one, so that bulk work never starves;
+ *   where their keys differ, this share is given in whole batches.
  * - An item that expired or was canceled before its batch is run, or run again, never reaches `run`.
  * - Nor does an item that would expire before its batch ends at twice the measured speed, while there is other work.
  * - The engine gets its next batch before the answers of the last are given.
@@ -84,17 +88,22 @@ export class Batcher<Key, Input, Output extends object> {
    * `deadline_unreachable` at the measured speed. A request that fits into the next batch is never unreachable: it costs
    * little if it is late, and the speed must be measured again.
    */
-  refusal(key: Key, items: number, deadline = Number.POSITIVE_INFINITY): ServeError | undefined {
-    const { clock, maxBatchSizeOf, maxQueueSize } = this.#options
+  refusal(
+    key: Key,
+    items: number,
+    deadline = Number.POSITIVE_INFINITY,
+    priority: Priority = 'normal',
+  ): ServeError | undefined {
+    const { clock, maxBatchSizeOf, maxQueueSize, maxLowQueueSize = maxQueueSize } = this.#options
     if (this.#draining) return new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 })
     const msLeft = deadline - clock.now()
     if (msLeft <= 0) return new ServeError('deadline_exceeded', 'the deadline passed before the request was queued')
     if (items === 0) return undefined
-    if (this.#queue.size + items > maxQueueSize) {
+    if (this.#queue.size + items > (priority === 'low' ? maxLowQueueSize : maxQueueSize)) {
       return new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
     }
     const maxBatchSize = maxBatchSizeOf(key)
-    const work = this.#queue.ahead(items)
+    const work = this.#queue.ahead(items, priority)
     const place = items + [...work.values()].reduce((sum, count) => sum + count, 0)
     const leavesAtOnce = this.#queue.size === 0 && this.#engine.offer(items, maxBatchSize) === 'compute'
     if (leavesAtOnce || place <= maxBatchSize) return undefined
@@ -113,7 +122,7 @@ export class Batcher<Key, Input, Output extends object> {
    */
   async submit(key: Key, inputs: Input[], options: SubmitOptions = {}): Promise<(Answer<Output> | ServeError)[]> {
     throwIfCanceled(options)
-    const refusal = this.refusal(key, inputs.length, options.deadline)
+    const refusal = this.refusal(key, inputs.length, options.deadline, options.priority)
     if (refusal) throw refusal
     const job: BatchJob<Key, Input, Output> = new Job({
       ...options,

@@ -21,7 +21,7 @@ export interface CancelSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-/** `low` is for bulk work that may wait for others. */
+/** `low` is for bulk work that may wait for others (see `Batcher`). */
 export type Priority = 'normal' | 'low'
 
 export interface SubmitOptions {
@@ -57,6 +57,7 @@ export class Job<Key, Input, Result> {
   readonly submittedAt: number
   /** Clock ms; infinite if there is none. */
   readonly deadline: number
+  readonly priority: Priority
   /** Resolves when every item has its answer. */
   readonly settled: Promise<(Result | ServeError)[]>
   readonly #answers: (Result | ServeError | undefined)[]
@@ -66,11 +67,12 @@ export class Job<Key, Input, Result> {
   #resolve: (answers: (Result | ServeError)[]) => void = () => {}
   #stopTimer: (() => void) | undefined
 
-  constructor({ key, inputs, clock, deadline, signal, onGiveUp }: JobOptions<Key, Input>) {
+  constructor({ key, inputs, clock, deadline, signal, priority, onGiveUp }: JobOptions<Key, Input>) {
     this.key = key
     this.inputs = inputs
     this.submittedAt = clock.now()
     this.deadline = deadline ?? Number.POSITIVE_INFINITY
+    this.priority = priority ?? 'normal'
     this.#answers = new Array<Result | ServeError | undefined>(inputs.length).fill(undefined)
     this.#missing = inputs.length
     this.#signal = signal

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../batching/clock.ts'
-import { Job } from '../batching/job.ts'
+import { Job, type Priority } from '../batching/job.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
 import { ServeError, toServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
@@ -72,8 +72,8 @@ export class CachedModel implements Model {
     this.#prefix = cache.newPrefix()
   }
 
-  refusal(inputs: number, deadline: number): ServeError | undefined {
-    return this.#inner.refusal(inputs, deadline)
+  refusal(inputs: number, deadline: number, priority?: Priority): ServeError | undefined {
+    return this.#inner.refusal(inputs, deadline, priority)
   }
 
   async predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<Outcome[]> {

@@ -1,4 +1,4 @@
-import type { Answer, SubmitOptions } from '../batching/job.ts'
+import type { Answer, Priority, SubmitOptions } from '../batching/job.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
 import type { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
@@ -26,7 +26,7 @@ export interface Model {
    * Why a request of this many inputs would be refused now; asked before work is spent on them. `deadline` is on the
    * batcher's clock (ms).
    */
-  refusal(inputs: number, deadline: number): ServeError | undefined
+  refusal(inputs: number, deadline: number, priority?: Priority): ServeError | undefined
   /**
    * Each input is a flat array of shape `[C, height, width]`, normalised. Returns one prediction per input, in order;
    * an input that fails alone gets its ServeError. Rejects with a ServeError if no input was accepted.

@@ -1,4 +1,5 @@
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts'
+import type { Priority } from '../batching/job.ts'
 import { concatenate } from '../engines/concatenate.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
@@ -62,8 +63,8 @@ export class ServedModel implements Model {
     this.#batcher = batcher
   }
 
-  refusal(inputs: number, deadline: number): ServeError | undefined {
-    return this.#batcher.refusal(this, inputs, deadline)
+  refusal(inputs: number, deadline: number, priority?: Priority): ServeError | undefined {
+    return this.#batcher.refusal(this, inputs, deadline, priority)
   }
 
   async predict(inputs: Float32Array[], options: PredictOptions = {}): Promise<(Prediction | ServeError)[]> {

@@ -1,9 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CancelSignal, SubmitOptions } from '../batching/job.ts'
 
-/** How long the client of a request waits: until its deadline, or until it leaves. */
-export function patience({ deadline }: FastifyRequest, reply: FastifyReply): SubmitOptions & { deadline: number } {
-  return { deadline, signal: clientSignal(reply) }
+/** How long the client of a request waits, until its deadline or until it leaves, and whether others go first. */
+export function patience(
+  { deadline, priority }: FastifyRequest,
+  reply: FastifyReply,
+): SubmitOptions & { deadline: number } {
+  return { deadline, priority, signal: clientSignal(reply) }
 }
 
 /**

@@ -36,7 +36,7 @@ const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded',
 export async function infer(services: Services, request: InferenceRequest): Promise<Inference> {
   const { clock } = services
   const { model, inputs: raw, partial = false, ...options } = request
-  const refused = services.refusal(model, raw.length, options.deadline)
+  const refused = services.refusal(model, raw.length, options.deadline, options.priority)
   if (refused) throw refused
   const decodeStart = clock.now()
   const inputs = await decode(raw, model.manifest.input, services, options)

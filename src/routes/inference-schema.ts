@@ -1,6 +1,7 @@
 import { type TSchema, Type } from 'typebox'
 import { JsonBodySchema } from './inputs/json.ts'
 import { IMAGE_TYPES } from './inputs/read-inputs.ts'
+import { PriorityHeader } from './priority.ts'
 import { problem } from './problem-schema.ts'
 import { QuerySchema } from './query.ts'
 
@@ -59,7 +60,7 @@ const EmbeddingSpace = Type.String({
   description: 'Names the vector space of the embeddings. Embeddings of two spaces cannot be compared.',
 })
 
-/** What /classify and /embed share: what is validated of their inputs, one query, the same failures. */
+/** What /classify and /embed share: what is validated of their inputs, one query, one header, the same failures. */
 export function inferenceSchema(
   operationId: string,
   summary: string,
@@ -71,6 +72,7 @@ export function inferenceSchema(
     summary,
     description,
     tags: ['inference'],
+    headers: PriorityHeader,
     querystring: QuerySchema,
     body: { content: { 'application/json': { schema: JsonBodySchema } } },
     // Typed as unknown: handlers answer with JSON or bytes, and the serializer takes either.

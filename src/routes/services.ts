@@ -1,4 +1,5 @@
 import type { Clock } from '../batching/clock.ts'
+import type { Priority } from '../batching/job.ts'
 import type { GpuFacts } from '../engines/gpu.ts'
 import type { ErrorCode, ServeError } from '../errors.ts'
 import type { ModelCatalog } from '../model/catalog.ts'
@@ -13,6 +14,10 @@ declare module 'fastify' {
     arrivedAt: number
     /** When an inference request must be answered, on the services' clock (ms). */
     deadline: number
+    /** How urgent an inference request is. */
+    priority: Priority
+    /** Name of the API key that it came with; undefined where none was asked for or it had none that is right. */
+    apiKey: string | undefined
     /** Set when the request failed; for the log and the metrics. */
     errorCode: ErrorCode | undefined
   }
@@ -46,8 +51,8 @@ export interface Services {
   images: Pick<ImageDecoder, 'decodeAll'>
   limits: Limits
   readiness: () => Readiness
-  /** Why this many inputs of a model with that deadline would be refused now; asked before work is spent on them. */
-  refusal: (model: Model, inputs: number, deadline: number) => ServeError | undefined
+  /** Why this many inputs of a model would be refused now; asked before work is spent on them. */
+  refusal: (model: Model, inputs: number, deadline: number, priority?: Priority) => ServeError | undefined
   /** Undefined until the engine has been opened. */
   engine: () => OpenedInfo | undefined
   /** Read at the start; empty without GPUs or without their driver. */

@@ -1,34 +1,49 @@
 import accepts from '@fastify/accepts'
-import bearerAuth from '@fastify/bearer-auth'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import { ServeError } from '../errors.ts'
 import { classify } from '../routes/classify.ts'
 import { embed } from '../routes/embed.ts'
 import { health } from '../routes/health.ts'
 import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
 import type { Services } from '../routes/services.ts'
+import type { ApiKey } from './api-keys.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
 import type { Metrics } from './metrics.ts'
 import { admission } from './plugins/admission.ts'
 import { bodyLimits } from './plugins/body-limits.ts'
 import { bodyParsers } from './plugins/body-parsers.ts'
+import { crossOrigin } from './plugins/cross-origin.ts'
 import { expectContinue } from './plugins/expect-continue.ts'
 import { listeners } from './plugins/listeners.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
 import { pipelining } from './plugins/pipelining.ts'
+import { rateLimit } from './plugins/rate-limit.ts'
 import { requestContext, requestId } from './plugins/request-context.ts'
+import { requireApiKey } from './plugins/require-api-key.ts'
 import { strictHttp } from './plugins/strict-http.ts'
 import { sendError } from './problem.ts'
 import { serializeJson } from './serialize-json.ts'
 
+/** Who may call, and how often. */
+export interface Access {
+  /** Empty: no key is needed. */
+  apiKeys: ApiKey[]
+  /** Whether /metrics needs no key. */
+  metricsPublic: boolean
+  /** Requests a minute of one caller; 0 is no limit. */
+  rateLimit: number
+  /** Origins whose pages may call; empty: none. */
+  corsOrigins: string[]
+  /** Addresses whose X-Forwarded-For is believed. */
+  trustedProxies: string[]
+}
+
 export interface AppOptions {
   services: Services
   metrics: Metrics
-  /** Empty: no key is needed. */
-  apiKeys: string[]
+  access: Access
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
@@ -37,7 +52,7 @@ export interface AppOptions {
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, apiKeys, logger, connections, overloadStatus } = options
+  const { services, metrics, access, logger, connections, overloadStatus } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -46,6 +61,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNDECODABLE),
     ...httpOptions({ ...limits, connections }),
     frameworkErrors: sendError,
+    trustProxy: access.trustedProxies.length > 0 && access.trustedProxies,
     routerOptions: { maxParamLength: 128, ignoreTrailingSlash: true },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -59,6 +75,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(listeners)
   await app.register(pipelining)
   await app.register(strictHttp)
+  if (access.corsOrigins.length > 0) await app.register(crossOrigin, { origins: access.corsOrigins })
   await app.register(methodNotAllowed)
   await app.register(bodyLimits, { limits, clock })
   await app.register(expectContinue)
@@ -67,9 +84,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(openapi)
 
   await app.register(health(services))
-  await app.register(metricsRoute(services))
+  await app.register(async (monitoring) => {
+    if (!access.metricsPublic) await monitoring.register(requireApiKey, access)
+    await monitoring.register(metricsRoute(services))
+  })
   await app.register(async (secured) => {
-    if (apiKeys.length > 0) await requireApiKey(secured, apiKeys)
+    if (access.apiKeys.length > 0) await secured.register(requireApiKey, access)
+    if (access.rateLimit > 0) await secured.register(rateLimit, { perMinute: access.rateLimit })
     await secured.register(info(services))
     await secured.register(admission, services)
     await secured.register(classify(services))
@@ -93,18 +114,4 @@ function isDecodable(url: string): boolean {
   } catch {
     return false
   }
-}
-
-/** The plugin compares keys in constant time; we only word the refusal. */
-async function requireApiKey(app: FastifyInstance, apiKeys: string[]): Promise<void> {
-  // rfc6749: the scheme in any case, as HTTP has it (RFC 9110, 11.1).
-  await app.register(bearerAuth, { keys: new Set(apiKeys), addHook: false, specCompliance: 'rfc6749' })
-  app.addHook('onRoute', (route) => {
-    route.schema = { ...route.schema, security: [{ bearer: [] }] }
-  })
-  app.addHook('onRequest', (request, reply, done) => {
-    app.verifyBearerAuth?.(request, reply, (error) => {
-      done(error ? new ServeError('unauthorized', 'send Authorization: Bearer <API key>') : undefined)
-    })
-  })
 }

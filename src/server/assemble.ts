@@ -14,6 +14,9 @@ import { type Config, childEnvironment } from './config.ts'
 import { Metrics } from './metrics.ts'
 import { Pressure, watchPressure } from './pressure.ts'
 
+/** Share of the queue that low requests may fill: bulk work must not shut others out. */
+const LOW_SHARE_OF_QUEUE = 7 / 8
+
 /** The engine's options, for the server and for commands that open an engine. */
 export function engineOptions(config: Config): EngineOptions {
   return {
@@ -35,7 +38,7 @@ export function assemble(
   engineEntry?: URL,
 ) {
   const clock = systemClock
-  const metrics = new Metrics()
+  const metrics = new Metrics(config.API_KEYS.map(({ name }) => name))
   const engine = new EnginePool({
     engine: config.ENGINE,
     options: engineOptions(config),
@@ -53,6 +56,8 @@ export function assemble(
   const batcher = createModelBatcher(engine, {
     batchTimeoutMs: config.BATCH_TIMEOUT_MS,
     maxQueueSize: config.MAX_QUEUE_SIZE,
+    // A low request of any allowed size must have room.
+    maxLowQueueSize: Math.max(Math.floor(LOW_SHARE_OF_QUEUE * config.MAX_QUEUE_SIZE), config.MAX_INPUTS_PER_REQUEST),
     clock,
     onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
   })

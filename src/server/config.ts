@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { type Static, Type } from 'typebox'
+import { type ApiKey, parseApiKey } from './api-keys.ts'
 import { EMPTY_HAS_MEANING, OPTIONS } from './options.ts'
 
 /** The folder of models/ and package.json: two levels above this file, in src/ and in dist/. */
@@ -13,10 +15,18 @@ const Schema = Type.Object(OPTIONS)
 
 export type Config = Omit<
   Static<typeof Schema>,
-  'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL' | 'OVERLOAD_STATUS' | 'CUDA_VISIBLE_DEVICES'
+  | 'API_KEYS'
+  | 'TRUST_PROXY'
+  | 'CORS_ORIGINS'
+  | 'ALLOWED_BATCH_SIZES'
+  | 'DEFAULT_MODEL'
+  | 'OVERLOAD_STATUS'
+  | 'CUDA_VISIBLE_DEVICES'
 > & {
   OVERLOAD_STATUS: 429 | 503
-  API_KEYS: string[]
+  API_KEYS: ApiKey[]
+  TRUST_PROXY: string[]
+  CORS_ORIGINS: string[]
   /** Ascending. */
   ALLOWED_BATCH_SIZES: number[]
   DEFAULT_MODEL: string | undefined
@@ -40,6 +50,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     TENSORFLOW_DIR: resolve(PACKAGE_ROOT, values.TENSORFLOW_DIR),
     OVERLOAD_STATUS: values.OVERLOAD_STATUS === '429' ? 429 : 503,
     API_KEYS: parseApiKeys(values.API_KEYS),
+    TRUST_PROXY: listOf('TRUST_PROXY', values.TRUST_PROXY, isNetwork, 'an address, a network or loopback'),
+    CORS_ORIGINS: listOf('CORS_ORIGINS', values.CORS_ORIGINS, isOrigin, 'an origin like https://app.example.com, or *'),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
@@ -48,6 +60,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     throw new ConfigError(
       `MAX_INPUTS_PER_REQUEST is ${config.MAX_INPUTS_PER_REQUEST}: must be at most MAX_QUEUE_SIZE (${config.MAX_QUEUE_SIZE})`,
     )
+  }
+  if (!config.METRICS_PUBLIC && config.API_KEYS.length === 0) {
+    throw new ConfigError('METRICS_PUBLIC is false: needs API_KEYS, since there is no key to ask for')
   }
   if (config.MAX_PENDING_BYTES < config.MAX_BODY_BYTES) {
     throw new ConfigError(
@@ -113,11 +128,39 @@ function validate(env: NodeJS.ProcessEnv): Static<typeof Schema> {
   }
 }
 
-/** A list without a key in it was meant to ask for one: it must not leave the server open. */
-function parseApiKeys(value: string): string[] {
-  const keys = list(value)
-  if (value !== '' && keys.length === 0) throw new ConfigError(`API_KEYS is "${value}": has no key in it`)
-  return keys
+/**
+ * A list without a key in it was meant to ask for one: it must not leave the server open. Messages never hold an entry, since
+ * it may be a secret.
+ */
+function parseApiKeys(value: string): ApiKey[] {
+  const entries = list(value)
+  if (value !== '' && entries.length === 0) throw new ConfigError(`API_KEYS is "${value}": has no key in it`)
+  return entries.map((entry, i) => {
+    const key = parseApiKey(entry, i + 1)
+    if (key) return key
+    const forms = 'key, name:key or name:sha256:<64 hex digits>, with letters, digits and . _ - in the name'
+    throw new ConfigError(`API_KEYS: entry ${i + 1} of ${entries.length} must be ${forms}`)
+  })
+}
+
+function listOf(option: string, value: string, isValid: (item: string) => boolean, what: string): string[] {
+  const items = list(value)
+  const wrong = items.find((item) => !isValid(item))
+  if (wrong !== undefined) throw new ConfigError(`${option} is "${value}": ${wrong} is not ${what}`)
+  return items
+}
+
+/** As `trustProxy` of Fastify takes it. */
+function isNetwork(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true
+  const [address = '', bits = '1', ...rest] = text.split('/')
+  const version = isIP(address)
+  return version !== 0 && rest.length === 0 && /^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)
+}
+
+/** As a browser's `Origin` header says it. */
+function isOrigin(text: string): boolean {
+  return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
 }
 
 function parseBatchSizes(value: string, maxBatchSize: number): number[] {

@@ -22,6 +22,9 @@ export class Metrics {
     'status',
   ])
   readonly #errors = this.#counter('resnet_request_errors_total', 'Requests that failed, by error code.', ['code'])
+  readonly #keys = this.#counter('resnet_requests_by_key_total', 'Requests answered, by the name of their API key.', [
+    'key',
+  ])
   readonly #refusals = this.#counter(
     'resnet_refusals_total',
     'Inference requests refused with Retry-After, by error code.',
@@ -54,7 +57,8 @@ export class Metrics {
     DELAY_BUCKETS,
   )
 
-  constructor() {
+  /** `keyNames` are those of the API keys. */
+  constructor(keyNames: string[] = []) {
     // The summaries of Node's own monitor cannot be added over replicas, and its timer is most of what an idle server does.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 60_000 })
     for (const { name } of this.#registry.getMetricsAsArray()) {
@@ -62,6 +66,7 @@ export class Metrics {
     }
     // Series start at 0, so that rate() over a fresh replica is 0, not absent.
     for (const reason of REFUSAL_CODES) this.#refusals.inc({ reason }, 0)
+    for (const key of keyNames) this.#keys.inc({ key }, 0)
     for (const engine of AUTO_ORDER) this.#batches.inc({ engine, reason: 'idle' }, 0)
   }
 
@@ -90,6 +95,11 @@ export class Metrics {
     if (method !== 'POST') return
     this.#stages.request.observe(seconds)
     if (errorCode !== undefined && REFUSALS.has(errorCode)) this.#refusals.inc({ reason: errorCode })
+  }
+
+  /** A request with that key was answered. */
+  observeKey(key: string): void {
+    this.#keys.inc({ key })
   }
 
   observeStages({ decodeMs, queueMs, computeMs }: StageTimings): void {

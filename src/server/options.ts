@@ -39,7 +39,28 @@ export const OPTIONS = {
   API_KEYS: text(
     '',
     'comma-separated list',
-    'If set, inference and /info require `Authorization: Bearer <one of them>`.',
+    'If set, inference and /info require `Authorization: Bearer <one of them>`. Each is `key`, `name:key` or `name:sha256:<hex digest of the key>`; names are in the log and the metrics.',
+  ),
+  METRICS_PUBLIC: Type.Boolean({
+    default: true,
+    unit: '`true`, `false`',
+    effect: '`false` asks for an API key at /metrics too.',
+  }),
+  RATE_LIMIT: count(
+    0,
+    'requests a minute',
+    [0, 1_000_000_000],
+    'What one caller (an API key, or else an address) may ask for, but for health and /metrics; more is 429. 0 is no limit.',
+  ),
+  TRUST_PROXY: text(
+    '',
+    'comma-separated list',
+    'Addresses and networks (`10.0.0.0/8`) of the proxies whose `X-Forwarded-For` says who calls; also `loopback`, `linklocal`, `uniquelocal`. Empty takes the connection’s own address.',
+  ),
+  CORS_ORIGINS: text(
+    '',
+    'comma-separated list',
+    'Origins (`https://app.example.com`) whose pages may call from a browser; `*` is all. Empty is none.',
   ),
 
   MODEL_REPOSITORY: text(

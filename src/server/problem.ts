@@ -17,6 +17,7 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   invalid_tensor: { status: 400, title: 'Invalid tensor' },
   invalid_parameter: { status: 400, title: 'Invalid parameter' },
   unauthorized: { status: 401, title: 'Unauthorized' },
+  rate_limited: { status: 429, title: 'Too many requests' },
   not_found: { status: 404, title: 'Not found' },
   model_not_found: { status: 404, title: 'Model not found' },
   no_classifier: { status: 404, title: 'Model without a classifier' },

@@ -61,14 +61,21 @@ export async function createServing(
       },
       readiness,
       // Images being decoded will need places in the queue too.
-      refusal: (model, inputs, deadline) => pressure.refusal ?? model.refusal(images.pending + inputs, deadline),
+      refusal: (model, inputs, deadline, priority) =>
+        pressure.refusal ?? model.refusal(images.pending + inputs, deadline, priority),
       engine: () => engine.info,
       gpus: () => gpus,
       observeStages: (timings) => metrics.observeStages(timings),
       metrics: () => metrics.expose(),
     },
     metrics,
-    apiKeys: config.API_KEYS,
+    access: {
+      apiKeys: config.API_KEYS,
+      metricsPublic: config.METRICS_PUBLIC,
+      rateLimit: config.RATE_LIMIT,
+      corsOrigins: config.CORS_ORIGINS,
+      trustedProxies: config.TRUST_PROXY,
+    },
     overloadStatus: config.OVERLOAD_STATUS,
     connections: {
       maximum: config.MAX_CONNECTIONS,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type BatchEngine, Batcher } from '../../src/batching/batcher.ts'
-import type { SubmitOptions } from '../../src/batching/job.ts'
+import type { Priority, SubmitOptions } from '../../src/batching/job.ts'
 import { randomNumbers } from '../../src/engines/random.ts'
 import { ServeError } from '../../src/errors.ts'
 import { type FakeOutput, StallingClock } from './fake-engine.ts'
@@ -25,13 +25,14 @@ interface Request {
   tags: string[]
   arrival: number
   deadline: number | undefined
+  priority: Priority
   controller: AbortController
   /** Each item's output or error, or the one error that refused the request. */
   told: { at: number; items: (string | ServeError)[] | ServeError } | undefined
 }
 
 /**
- * Requests of random sizes with random deadlines and aborts, on an engine with random delays that fails on some tags
+ * Requests of random sizes and priorities with random deadlines and aborts, on an engine with random delays that fails on some tags
  * and now and then for no reason of the inputs'. `violations` are broken promises seen while it ran.
  */
 async function simulate(seed: number) {
@@ -43,6 +44,7 @@ async function simulate(seed: number) {
   const sendAhead = chance(0.5)
   const aheadFrom = between(1, 16)
   const maxQueueSize = chance(0.7) ? ITEMS : between(100, 600)
+  const maxLowQueueSize = Math.floor((maxQueueSize * 7) / 8)
   const violations: string[] = []
   const requests: Request[] = []
   /** What the engine did to each `key/tag`, the explanations for the errors told. */
@@ -101,6 +103,7 @@ async function simulate(seed: number) {
     maxBatchSizeOf,
     batchTimeoutMs: chance(0.5) ? 0 : between(1, 10),
     maxQueueSize,
+    maxLowQueueSize,
     clock,
   })
 
@@ -112,6 +115,7 @@ async function simulate(seed: number) {
       tags: Array.from({ length: size }, (_, i) => `${made + i}`),
       arrival,
       deadline: chance(0.4) ? arrival + between(1, 300) : undefined,
+      priority: chance(0.4) ? 'low' : 'normal',
       controller: new AbortController(),
       told: undefined,
     })
@@ -119,17 +123,21 @@ async function simulate(seed: number) {
   }
 
   for (const request of requests) {
-    const { key, tags, arrival, deadline, controller } = request
-    const options: SubmitOptions = { deadline, signal: controller.signal }
+    const { key, tags, arrival, deadline, priority, controller } = request
+    const options: SubmitOptions = { deadline, priority, signal: controller.signal }
     const tell = (items: (string | ServeError)[] | ServeError): void => {
       if (request.told !== undefined) violations.push('a request was answered twice')
       request.told = { at: clock.now(), items }
     }
     clock.after(arrival, () => {
+      const before = batcher.queueDepth
       batcher.submit(key, tags, options).then(
         (answers) => tell(answers.map((answer) => (answer instanceof ServeError ? answer : answer.output))),
         (refusal) => tell(refusal),
       )
+      if (priority === 'low' && batcher.queueDepth > Math.max(before, maxLowQueueSize)) {
+        violations.push(`a low request filled the queue to ${batcher.queueDepth}`)
+      }
       if (batcher.queueDepth > maxQueueSize) violations.push(`${batcher.queueDepth} items in the queue`)
     })
     if (chance(0.2)) clock.after(arrival + between(0, 200), () => controller.abort())

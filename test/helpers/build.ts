@@ -5,7 +5,8 @@ import { ServeError } from '../../src/errors.ts'
 import { ModelCatalog } from '../../src/model/catalog.ts'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
 import type { Limits, Services } from '../../src/routes/services.ts'
-import { type AppOptions, buildApp } from '../../src/server/app.ts'
+import { type ApiKey, parseApiKey } from '../../src/server/api-keys.ts'
+import { type Access, type AppOptions, buildApp } from '../../src/server/app.ts'
 import { Metrics } from '../../src/server/metrics.ts'
 import { FakeModel } from './fake-model.ts'
 
@@ -13,7 +14,9 @@ export interface BuildOptions {
   services?: Partial<Omit<Services, 'limits'>>
   limits?: Partial<Limits>
   models?: FakeModel[]
+  /** As in API_KEYS. */
   apiKeys?: string[]
+  access?: Partial<Access>
   app?: Partial<AppOptions>
   /** Receives the log, a line each. */
   log?: string[]
@@ -26,7 +29,8 @@ export async function build(options: BuildOptions = {}) {
   const model = options.models?.[0] ?? new FakeModel()
   const models = new ModelCatalog()
   for (const each of options.models ?? [model]) models.add(each)
-  const metrics = new Metrics()
+  const apiKeys = (options.apiKeys ?? []).map((entry, i) => parseApiKey(entry, i + 1) as ApiKey)
+  const metrics = new Metrics(apiKeys.map(({ name }) => name))
   metrics.watch({ queueDepth: 0 }, { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } })
   const services: Services = {
     clock: systemClock,
@@ -62,7 +66,7 @@ export async function build(options: BuildOptions = {}) {
   const app = await buildApp({
     services,
     metrics,
-    apiKeys: options.apiKeys ?? [],
+    access: { apiKeys, metricsPublic: true, rateLimit: 0, corsOrigins: [], trustedProxies: [], ...options.access },
     connections: { maximum: 100, maxRequests: 0, keepAliveTimeoutMs: 5000 },
     overloadStatus: 503,
     logger,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Priority } from '../../src/batching/job.ts'
 import { ServeError } from '../../src/errors.ts'
 import { DecodeQueue, type Gate, ThreadGate, TurnGate } from '../../src/preprocessing/decode-queue.ts'
 import { FakeClock, settle } from '../helpers/fake-clock.ts'
@@ -11,7 +12,10 @@ function setUp(gate: Gate = new ThreadGate(1, 100)) {
   const queue = new DecodeQueue<{ name: string }>(clock, gate)
   const running: { name: string; resolve: (result: { name: string }) => void; reject: (error: unknown) => void }[] = []
   const begun: string[] = []
-  const submit = (names: string[], options: { deadline?: number; signal?: AbortSignal; pixels?: number } = {}) => {
+  const submit = (
+    names: string[],
+    options: { deadline?: number; signal?: AbortSignal; priority?: Priority; pixels?: number } = {},
+  ) => {
     const { pixels = 1, ...rest } = options
     const run = (name: string) => (): Promise<{ name: string }> => {
       begun.push(name)
@@ -50,6 +54,15 @@ describe('DecodeQueue', () => {
     void submit(['b1'])
     for (let i = 0; i < 4; i++) await finish()
     expect(begun).toEqual(['a1', 'a2', 'b1', 'a3'])
+  })
+
+  it('takes normal requests first, but one picture in eight of low ones', async () => {
+    const { begun, submit, finish } = setUp()
+    void submit(['first'])
+    void submit(['low1', 'low2'], { priority: 'low' })
+    void submit(['1', '2', '3', '4', '5', '6', '7', '8', '9'])
+    for (let i = 0; i < 12; i++) await finish()
+    expect(begun).toEqual(['first', '1', '2', '3', '4', '5', '6', '7', 'low1', '8', '9', 'low2'])
   })
 
   it('answers a request at its deadline, whatever is being decoded, and begins nothing more of it', async () => {

@@ -31,6 +31,16 @@ describe('loadConfig', () => {
     ['MAX_INPUTS_PER_REQUEST', '2000'],
     ['MAX_PENDING_BYTES', '2048'],
     ['OVERLOAD_STATUS', '500'],
+    ['METRICS_PUBLIC', 'no'],
+    ['METRICS_PUBLIC', 'false'],
+    ['RATE_LIMIT', '-1'],
+    ['TRUST_PROXY', 'true'],
+    ['TRUST_PROXY', '1'],
+    ['TRUST_PROXY', '10.0.0.0/0'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['CORS_ORIGINS', 'app.example.com'],
+    ['CORS_ORIGINS', 'https://app.example.com/'],
+    ['CORS_ORIGINS', 'null'],
   ])('names the option in its refusal: %s=%s', (option, value) => {
     expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
   })
@@ -51,8 +61,29 @@ describe('loadConfig', () => {
     expect(loadConfig()).toMatchObject({ HOST: '127.0.0.1', PORT: 8080, MAX_BATCH_SIZE: 4 })
   })
 
+  it('says which entry of API_KEYS is wrong, and never shows one', () => {
+    const load = (): unknown => loadConfig({ API_KEYS: 'first,web:hunter2:x' })
+    expect(load).toThrow(/^API_KEYS: entry 2 of 2 must be key, name:key or name:sha256:<64 hex digits>/)
+    expect(load).not.toThrow(/hunter2|first/)
+  })
+
+  it('takes lists of proxies and origins as a deployment has them', () => {
+    const config = loadConfig({
+      TRUST_PROXY: 'loopback, 10.0.0.0/8,::1,fd00::/8',
+      CORS_ORIGINS: 'https://app.example.com, http://localhost:3000',
+    })
+    expect(config.TRUST_PROXY).toEqual(['loopback', '10.0.0.0/8', '::1', 'fd00::/8'])
+    expect(config.CORS_ORIGINS).toEqual(['https://app.example.com', 'http://localhost:3000'])
+    expect(loadConfig({ CORS_ORIGINS: '*' }).CORS_ORIGINS).toEqual(['*'])
+  })
+
+  it('can ask for a key at /metrics', () => {
+    expect(loadConfig({}).METRICS_PUBLIC).toBe(true)
+    expect(loadConfig({ METRICS_PUBLIC: 'false', API_KEYS: 'key' }).METRICS_PUBLIC).toBe(false)
+  })
+
   it('passes over empty keys, and never takes a list of them for no key at all', () => {
-    expect(loadConfig({ API_KEYS: 'a,, b,' }).API_KEYS).toEqual(['a', 'b'])
+    expect(loadConfig({ API_KEYS: 'a,, b,' }).API_KEYS.map(({ name }) => name)).toEqual(['key-1', 'key-2'])
     for (const value of [',', ' ', ' , ,']) {
       expect(() => loadConfig({ API_KEYS: value })).toThrow(/^API_KEYS is ".*": has no key in it/)
     }

@@ -18,7 +18,8 @@ describe('the API’s description', () => {
       'multipart/form-data',
     ])
     const names = parameters.map(({ name }: { name: string }) => name)
-    expect(names.sort()).toEqual(['encoding_format', 'include', 'model', 'normalize', 'partial', 'top_k', 'version'])
+    const query = ['encoding_format', 'include', 'model', 'normalize', 'partial', 'top_k', 'version']
+    expect(names.sort()).toEqual(['X-Priority', ...query])
     expect(Object.keys(responses)).toEqual(expect.arrayContaining(['200', '4XX', '5XX']))
   })
 
@@ -77,6 +78,27 @@ describe('the API’s description', () => {
     const { text, status } = await request(app.server).get('/docs/')
     expect(status).toBe(200)
     expect(text).not.toMatch(/(src|href)="(https?:)?\/\//)
+  })
+
+  it('can do nothing in a browser but load from this server, and call it', async () => {
+    const { app } = await build()
+    for (const path of ['/docs/', '/docs/static/swagger-ui.css', '/docs/static/swagger-initializer.js']) {
+      const { headers } = await request(app.server).get(path)
+      const policy = headers['content-security-policy']
+      expect(policy).toMatch(/default-src 'none';.*script-src 'self';/)
+      // Nothing that plain HTTP could not do.
+      expect(policy).not.toMatch(/unsafe|upgrade-insecure|https:/)
+      expect(headers).toMatchObject({ 'x-frame-options': 'DENY', 'x-content-type-options': 'nosniff' })
+      expect(headers['strict-transport-security']).toBeUndefined()
+    }
+    const { text } = await request(app.server).get('/docs/')
+    expect(text).not.toMatch(/<script(?![^>]* src=)|<style| style=| on\w+=/)
+  })
+
+  it('costs answers of the API no header', async () => {
+    const { app } = await build()
+    const { headers } = await request(app.server).get('/info')
+    expect(headers['content-security-policy']).toBeUndefined()
   })
 
   it.each([

@@ -234,6 +234,29 @@ const ROWS: Row[] = [
     code: 'unauthorized',
     options: { apiKeys: ['right'] },
   },
+  {
+    name: 'an unknown priority',
+    send: (agent) =>
+      agent
+        .post('/classify')
+        .set('x-priority', 'high')
+        .send({ inputs: [{ tensor: good }] }),
+    status: 400,
+    code: 'invalid_parameter',
+    detail: /^x-priority must be low or normal$/,
+  },
+  // 429
+  {
+    name: 'one request more than a caller may make in a minute',
+    send: async (agent) => {
+      await agent.get('/info')
+      return agent.post('/classify').send({ inputs: [{ tensor: good }] })
+    },
+    status: 429,
+    code: 'rate_limited',
+    options: { access: { rateLimit: 1 } },
+    headers: { 'retry-after': /^\d+$/ },
+  },
   // 404, 405
   { name: 'no such path', send: (agent) => agent.post('/clasify'), status: 404, code: 'not_found' },
   {

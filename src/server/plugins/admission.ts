@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServeError } from '../../errors.ts'
 import { requestTimeoutMs } from '../../routes/deadline.ts'
+import { requestPriority } from '../../routes/priority.ts'
 import type { Services } from '../../routes/services.ts'
 
 /**
@@ -17,14 +18,16 @@ export const admission = fp(async (app: FastifyInstance, { limits, models, readi
     return ended ? new ServeError('draining', 'the server is shutting down', { retryAfterS: 1 }) : undefined
   }
   app.decorateRequest('deadline', Number.POSITIVE_INFINITY)
+  app.decorateRequest('priority', 'normal')
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.method !== 'POST') return done()
     request.deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
+    request.priority = requestPriority(request.headers)
     const { model, version } = { ...(request.query as object), ...(request.params as object) } as Record<
       string,
       unknown
     >
-    done(withoutModels() ?? refusal(models.get(text(model), text(version)), 1, request.deadline))
+    done(withoutModels() ?? refusal(models.get(text(model), text(version)), 1, request.deadline, request.priority))
   })
 })
 

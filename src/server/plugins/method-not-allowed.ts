@@ -13,6 +13,8 @@ const METHODS: HTTPMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 
 export const methodNotAllowed = fp(async (app: FastifyInstance) => {
   const router = findMyWay({ ignoreTrailingSlash: true })
   app.addHook('onRoute', ({ method, url }) => {
+    // Preflights, which come for any path.
+    if (url === '*') return
     for (const name of [method].flat() as HTTPMethod[]) if (!router.hasRoute(name, url)) router.on(name, url, () => {})
   })
   const notFound = (): ServeError => new ServeError('not_found', 'there is nothing at this path')

@@ -6,6 +6,7 @@ import { ServeError } from '../../errors.ts'
 import { BYTES_BODIES } from '../../routes/inference-schema.ts'
 import { version } from '../../routes/info.ts'
 import { sendError } from '../problem.ts'
+import { pageHeaders } from './page-headers.ts'
 
 /** `/openapi.json` from the routes' schemas, and `/docs` to read and try it. Register before the routes. */
 export const openapi = fp(async (app: FastifyInstance) => {
@@ -27,6 +28,7 @@ export const openapi = fp(async (app: FastifyInstance) => {
     docs.setErrorHandler((error, request, reply) =>
       sendError(new ServeError('not_found', 'there is no such file', { cause: error }), request, reply),
     )
+    await docs.register(pageHeaders)
     await docs.register(swaggerUi, { routePrefix: '/docs' })
   })
   let description: string | undefined

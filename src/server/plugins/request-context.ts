@@ -19,6 +19,7 @@ interface Options {
 export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, readiness }: Options) => {
   app.decorateRequest('arrivedAt', 0)
   app.decorateRequest('errorCode', undefined)
+  app.decorateRequest('apiKey', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     request.arrivedAt = clock.now()
     noteResponse(request.raw.socket, reply.raw)
@@ -43,10 +44,12 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     const code = answered ? request.errorCode : 'canceled'
     const status = answered ? statusCode : PROBLEMS.canceled.status
     const durationMs = clock.now() - request.arrivedAt
-    const { method } = request
+    const { method, apiKey } = request
     const route = request.routeOptions.url ?? 'none'
     metrics.observeRequest(route, method, status, durationMs / 1000, code)
-    request.log.info({ method, route, status, duration_ms: Number(durationMs.toFixed(2)), code }, REQUEST_LINE)
+    if (apiKey !== undefined) metrics.observeKey(apiKey)
+    const duration_ms = Number(durationMs.toFixed(2))
+    request.log.info({ method, route, status, duration_ms, code, api_key: apiKey }, REQUEST_LINE)
   }
 })
 

@@ -2,6 +2,7 @@ import { deadline, engineKill, eventLoop } from './faults.ts'
 import { hostile } from './hostile.ts'
 import { mixed } from './mixed.ts'
 import { overload, spike } from './overload.ts'
+import { priority } from './priority.ts'
 import { type Figure, isMet, report } from './verdict.ts'
 
 interface Scenario {
@@ -15,6 +16,7 @@ const SCENARIOS: Record<string, Scenario> = {
   deadline: { says: 'deadlines of 20 ms behind batches of 200 ms', run: (quick) => deadline(quick ? 5 : 20) },
   overload: { says: 'open loop at 2, 5 and 10 times saturation', run: (quick) => overload(quick ? 8 : 30) },
   spike: { says: 'ten times saturation for a minute, and what comes after', run: (quick) => spike(quick ? 10 : 60) },
+  priority: { says: 'interactive clients beside bulk work', run: (quick) => priority(quick ? 5 : 30) },
   'event-loop': { says: 'the event loop at saturation, default model', run: (quick) => eventLoop(quick ? 5 : 30) },
   'engine-kill': { says: 'kill -9 of all engine processes, 32 clients', run: (quick) => engineKill(quick ? 3 : 10) },
   hostile: { says: 'what one client can do to all others', run: () => hostile() },
