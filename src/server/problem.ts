@@ -90,5 +90,8 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     requestId: request.id,
   })
   // As bytes, since Fastify would add a charset to the type of an object or a text.
-  return reply.code(status).type(type).send(Buffer.from(JSON.stringify(body)))
+  return reply
+    .code(status)
+    .type(type)
+    .send(Buffer.from(JSON.stringify(body)))
 }

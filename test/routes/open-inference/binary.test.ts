@@ -55,7 +55,10 @@ describe('a binary answer', () => {
   it('has all outputs behind the JSON, in their order, with binary_data_output', async () => {
     const { type, headers, json, binary } = await ask({ binary_data_output: true })
     expect(type).toBe('application/octet-stream')
-    expect(headers).toMatchObject({ 'x-embedding-space': '0123456789abcdef', 'server-timing': expect.stringMatching(/batch/) })
+    expect(headers).toMatchObject({
+      'x-embedding-space': '0123456789abcdef',
+      'server-timing': expect.stringMatching(/batch/),
+    })
     expect(json.outputs).toMatchObject([
       { name: 'logits', datatype: 'FP32', shape: [1, 3], parameters: { binary_data_size: 12 } },
       { name: 'probabilities', parameters: { binary_data_size: 12 } },

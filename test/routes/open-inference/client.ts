@@ -28,7 +28,7 @@ export async function openInferenceClient(options: BuildOptions = {}) {
     const jsonLength = Number(answer.headers['inference-header-content-length'] ?? answer.rawPayload.length)
     return {
       status: answer.statusCode,
-      type: answer.headers['content-type'],
+      type: answer.headers['content-type']?.toString(),
       headers: answer.headers,
       json: JSON.parse(answer.rawPayload.subarray(0, jsonLength).toString()),
       binary: answer.rawPayload.subarray(jsonLength),

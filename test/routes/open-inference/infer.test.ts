@@ -10,7 +10,10 @@ describe('an answer', () => {
     const { infer } = await openInferenceClient()
     const { status, type, headers, json } = await infer({ id: 'request-7', inputs: [input()] })
     expect([status, type]).toEqual([200, 'application/json'])
-    expect(headers).toMatchObject({ 'x-embedding-space': '0123456789abcdef', 'server-timing': expect.stringMatching(/batch;desc="16"/) })
+    expect(headers).toMatchObject({
+      'x-embedding-space': '0123456789abcdef',
+      'server-timing': expect.stringMatching(/batch;desc="16"/),
+    })
     expect(json).toEqual({
       model_name: 'fake',
       model_version: '1',
