@@ -36,7 +36,17 @@ export function readInferRequest(
     throw malformed(`Inference-Header-Content-Length must be a length within the body, which has ${body.length} bytes`)
   }
   if (length === 0) return rawRequest(body, spec)
-  return fromJson(parseJson(body.subarray(0, length), limits), body.subarray(length))
+  return fromJson(parseHead(body.subarray(0, length), limits), body.subarray(length))
+}
+
+/** Triton's client leaves the header in the dictionary of headers that it was given, where it is wrong the next time. */
+function parseHead(head: Buffer, limits: Pick<Limits, 'maxJsonValues'>): unknown {
+  try {
+    return parseJson(head, limits)
+  } catch (error) {
+    if (!(error instanceof ServeError) || error.code !== 'malformed_body') throw error
+    throw malformed(`the first ${head.length} bytes are not JSON, as Inference-Header-Content-Length says they are`)
+  }
 }
 
 function fromJson(json: unknown, binary: Buffer): InferRequest {
