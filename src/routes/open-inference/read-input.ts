@@ -108,10 +108,12 @@ function countElements(values: unknown[]): number {
 
 function readPictures(tensor: InputTensor, count: number): RawInput[] {
   const { values, bytes } = tensor
-  const elements = bytes === undefined ? values : splitElements(bytes)
+  const elements = bytes === undefined ? values : splitElements(bytes, count)
   if (!Array.isArray(elements)) throw invalid(`input "${INPUT_NAME}" has no data`)
   const flat: unknown[] = elements.flat()
-  if (flat.length !== count) throw invalid(`${written(tensor)} has ${count} elements; there are ${flat.length}`)
+  if (flat.length !== count) {
+    throw invalid(`${written(tensor)} has ${count} elements; there are ${flat.length > count ? 'more' : flat.length}`)
+  }
   return flat.map((element, i): RawInput => {
     if (element instanceof Uint8Array) return { image: element }
     if (typeof element !== 'string') throw invalid(`element ${i} is not a string; an image is sent as base64`)
@@ -123,11 +125,11 @@ function readPictures(tensor: InputTensor, count: number): RawInput[] {
   })
 }
 
-/** The elements of a BYTES tensor: views. */
-function splitElements(bytes: Uint8Array): Uint8Array[] {
+/** The elements of a BYTES tensor: views. Not many more than `count`, since each may be empty. */
+function splitElements(bytes: Uint8Array, count: number): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const elements: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length && elements.length <= count; ) {
     const start = at + 4
     const end = start <= bytes.length ? start + view.getUint32(at, true) : Number.POSITIVE_INFINITY
     if (end > bytes.length) throw invalid(`element ${elements.length} of BYTES ends behind the data`)

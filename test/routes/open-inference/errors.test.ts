@@ -212,6 +212,13 @@ const ROWS: [
     'shape [2] has 2 elements; there are 1',
   ],
   [
+    'BYTES of more elements than the shape has',
+    ({ inferBinary }) =>
+      inferBinary({ inputs: [binaryInput(80_000, { datatype: 'BYTES', shape: [1] })] }, Buffer.alloc(80_000)),
+    400,
+    'shape [1] has 1 elements; there are more',
+  ],
+  [
     'a compressed body',
     ({ post }) => post(SIX, { 'content-encoding': 'gzip' }),
     415,
