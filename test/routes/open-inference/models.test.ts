@@ -168,9 +168,13 @@ describe('statistics', () => {
     model.respond = async (...args) =>
       (await respond(...args)).map((each) => ({ ...each, cached: true }) as typeof each)
     await app.inject({ method: 'POST', url: '/embed', payload })
+    // One of two is in the cache: one is computed.
+    model.respond = async (...args) =>
+      (await respond(...args)).map((each, i) => ({ ...each, cached: i === 0 }) as typeof each)
+    await app.inject({ method: 'POST', url: '/embed', payload: { inputs: [payload.inputs[0], payload.inputs[0]] } })
     const [stats] = (await get('/v2/models/stats')).json.model_stats
-    expect(stats.inference_count).toBe(1)
-    expect(stats.inference_stats).toMatchObject({ success: { count: 2 }, queue: { count: 1 }, cache_hit: { count: 1 } })
+    expect(stats.inference_count).toBe(2)
+    expect(stats.inference_stats).toMatchObject({ success: { count: 3 }, queue: { count: 2 }, cache_hit: { count: 1 } })
   })
 
   it('have each size of batch', async () => {
