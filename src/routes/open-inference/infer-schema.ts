@@ -36,7 +36,7 @@ export const InferRequestSchema = Type.Object({
   parameters: Type.Optional(
     Type.Object({
       timeout: Type.Optional(Type.Integer({ minimum: 0, description: 'Microseconds; 0 for none.' })),
-      priority: Type.Optional(Type.Integer({ minimum: 0, description: '0 or 1: as usual. More: after all others.' })),
+      priority: Type.Optional(Type.Integer({ minimum: 0, description: '0 or 1: as usual. More: others go first.' })),
       binary_data_output: Type.Optional(
         Type.Boolean({ description: 'Answer with bytes unless an output says other.' }),
       ),
