@@ -6,6 +6,8 @@ import { embed } from '../routes/embed.ts'
 import { health } from '../routes/health.ts'
 import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
+import { openInferenceHealth } from '../routes/open-inference/health.ts'
+import { openInference } from '../routes/open-inference/open-inference.ts'
 import type { Services } from '../routes/services.ts'
 import type { ApiKey } from './api-keys.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
@@ -84,6 +86,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(openapi)
 
   await app.register(health(services))
+  await app.register(openInferenceHealth(services))
   await app.register(async (monitoring) => {
     if (!access.metricsPublic) await monitoring.register(requireApiKey, access)
     await monitoring.register(metricsRoute(services))
@@ -95,6 +98,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await secured.register(admission, services)
     await secured.register(classify(services))
     await secured.register(embed(services))
+    await secured.register(openInference(services))
   })
   return app
 }
