@@ -4,7 +4,7 @@ import { IMAGE_TYPES } from './inputs/read-inputs.ts'
 import { problem } from './problem-schema.ts'
 import { QuerySchema } from './query.ts'
 
-const binary = (description: string): { schema: TSchema } => ({
+export const binary = (description: string): { schema: TSchema } => ({
   schema: Type.Unsafe<unknown>({ type: 'string', format: 'binary', description }),
 })
 

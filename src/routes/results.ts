@@ -35,7 +35,7 @@ export function partsOf(prediction: Prediction, model: Model, query: Query): Par
 }
 
 /** The embedding, scaled to length 1 with `normalize` (a zero vector stays zero). */
-export function embeddingOf({ embedding }: Prediction, query: Query): Float32Array {
+export function embeddingOf({ embedding }: Prediction, query: Pick<Query, 'normalize'>): Float32Array {
   if (!query.normalize) return embedding
   const length = Math.hypot(...embedding)
   return length === 0 ? embedding : embedding.map((value) => value / length)
@@ -55,13 +55,18 @@ export function topClasses(
   { labels, activation }: Pick<Manifest, 'labels' | 'activation'>,
   k: number,
 ): ScoredClass[] {
-  const probabilities = ACTIVATIONS[activation](logits)
+  const probabilities = probabilitiesOf(logits, activation)
   const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
   return order.slice(0, k).map((id) => ({
     label: labels[id] as string,
     class_id: id,
-    probability: shortestFloat32(Math.fround(probabilities[id] as number)),
+    probability: shortestFloat32(probabilities[id] as number),
   }))
+}
+
+/** What the model's activation makes of each logit, in the order of the classes; with `none`, the logits. */
+export function probabilitiesOf(logits: Float32Array, activation: Manifest['activation']): Float32Array {
+  return Float32Array.from(ACTIVATIONS[activation](logits))
 }
 
 const ACTIVATIONS: Record<Manifest['activation'], (logits: Float32Array) => Float32Array | Float64Array> = {

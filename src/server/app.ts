@@ -8,7 +8,11 @@ import { embed } from '../routes/embed.ts'
 import { health } from '../routes/health.ts'
 import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
+import { embeddings } from '../routes/openai/embeddings.ts'
+import { models as openaiModels } from '../routes/openai/models.ts'
 import type { Services } from '../routes/services.ts'
+import { predict } from '../routes/tensorflow-serving.ts'
+import { ping, predictions } from '../routes/torchserve.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
 import type { Metrics } from './metrics.ts'
 import { admission } from './plugins/admission.ts'
@@ -67,13 +71,18 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(openapi)
 
   await app.register(health(services))
+  await app.register(ping(services))
   await app.register(metricsRoute(services))
   await app.register(async (secured) => {
     if (apiKeys.length > 0) await requireApiKey(secured, apiKeys)
     await secured.register(info(services))
+    await secured.register(openaiModels(services))
     await secured.register(admission, services)
     await secured.register(classify(services))
     await secured.register(embed(services))
+    await secured.register(embeddings(services))
+    await secured.register(predictions(services))
+    await secured.register(predict(services))
   })
   return app
 }

@@ -1,7 +1,14 @@
 import { type ErrorFormat, problemFormat } from '../routes/error-format.ts'
+import { openaiFormat } from '../routes/openai/error.ts'
+import { tensorflowServingFormat } from '../routes/tensorflow-serving.ts'
+import { torchServeFormat } from '../routes/torchserve.ts'
 
 /** The form of errors under each path. The first that matches counts; every other path has problem details. */
-const FORMATS: [path: RegExp, format: ErrorFormat][] = []
+const FORMATS: [path: RegExp, format: ErrorFormat][] = [
+  [/^\/v1\/models\/[^?]*:predict\/?(\?|$)/, tensorflowServingFormat],
+  [/^\/v1(\/|\?|$)/, openaiFormat],
+  [/^\/(predictions|ping)(\/|\?|$)/, torchServeFormat],
+]
 
 /** By path and not by route, since what no route matches has an error too. */
 export function errorFormatOf(url: string): ErrorFormat {
