@@ -5,7 +5,7 @@ import { torchServeFormat } from '../routes/torchserve.ts'
 
 /** The form of errors under each path. The first that matches counts; every other path has problem details. */
 const FORMATS: [path: RegExp, format: ErrorFormat][] = [
-  [/^\/v1\/models\/[^?]*:predict\/?(\?|$)/, tensorflowServingFormat],
+  [/^\/v1\/models\/[^?]*(:|%3a)predict\/?(\?|$)/i, tensorflowServingFormat],
   [/^\/v1(\/|\?|$)/, openaiFormat],
   [/^\/(predictions|ping)(\/|\?|$)/, torchServeFormat],
 ]

@@ -170,6 +170,7 @@ describe('an error of :predict', () => {
     expect(await sent(agent.post(path).type('json').send('{'))).toEqual([400, error, undefined])
     expect(await sent(agent.post(path))).toEqual([400, error, undefined])
     expect(await sent(agent.get(path))).toEqual([405, error, 'POST'])
+    expect(await sent(agent.put('/v1/models/fake%3Apredict'))).toEqual([405, error, 'POST'])
     expect(await sent(agent.delete('/v1/models/fake/versions/1:predict?a'))).toEqual([405, error, 'POST'])
     expect(await sent(agent.post(path).set('content-encoding', 'gzip').send({}))).toEqual([415, error, undefined])
     expect(await sent(agent.post('/v1/models/fake/labels/stable:predict').send({}))).toEqual([404, error, undefined])
