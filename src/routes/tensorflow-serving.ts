@@ -6,7 +6,7 @@ import { patience } from './client-signal.ts'
 import type { ErrorFormat } from './error-format.ts'
 import { infer } from './infer.ts'
 import { readImageInput } from './inputs/image-text.ts'
-import { parseJson } from './inputs/json.ts'
+import { EXAMPLE_PNG, parseJson } from './inputs/json.ts'
 import { assertInputCount, type RawInput } from './inputs/raw-input.ts'
 import { probabilitiesOf } from './results.ts'
 import { setServerTiming } from './server-timing.ts'
@@ -36,14 +36,13 @@ const BodySchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ instances: [{ b64: EXAMPLE_PNG }] }] },
 )
 
-const schemaOf = (params: object) => ({
+const SCHEMA = {
   summary: 'Logits, probabilities and embeddings, as TensorFlow Serving gives them',
   description: 'A model without a classifier has one output, its embedding, which comes without a name.',
   tags: ['tensorflow-serving'],
-  params,
   body: BodySchema,
   response: {
     200: Type.Object({
@@ -53,14 +52,17 @@ const schemaOf = (params: object) => ({
     '4xx': error('The request is wrong.'),
     '5xx': error('The server cannot answer now.'),
   } as Record<string, unknown>,
-})
-const model = Type.String()
-const version = Type.String()
+}
 
 /** Two colons stand for one; a parameter in front of it needs an expression to end. */
-const ROUTES = {
-  '/v1/models/:model(^[^:]+)::predict': schemaOf(Type.Object({ model })),
-  '/v1/models/:model/versions/:version(^[^:]+)::predict': schemaOf(Type.Object({ model, version })),
+const ROUTES = [
+  { operationId: 'predict', url: '/v1/models/:model(^[^:]+)::predict' },
+  { operationId: 'predictVersion', url: '/v1/models/:model/versions/:version(^[^:]+)::predict' },
+]
+
+interface Request {
+  Params: { model: string; version?: string }
+  Body: Static<typeof BodySchema>
 }
 
 /** `POST /v1/models/{model}[/versions/{version}]:predict`. */
@@ -71,22 +73,18 @@ export function predict(services: Services): FastifyPluginAsyncTypebox {
     app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) =>
       parseJson(body, services.limits),
     )
-    for (const [url, schema] of Object.entries(ROUTES)) {
-      app.post<{ Params: { model: string; version?: string }; Body: Static<typeof BodySchema> }>(
-        url,
-        { schema },
-        async (request, reply) => {
-          const served = services.models.get(request.params.model, request.params.version)
-          const isColumn = request.body.instances === undefined
-          const rows = rowsOf(request.body)
-          assertInputCount(rows.length, services.limits.maxInputs)
-          const inputs = rows.map(readRow)
-          const inference = await infer(services, { model: served, inputs, ...patience(request, reply) })
-          setServerTiming(request, reply, services, inference)
-          const outputs = outputsOf(inference.predictions as Prediction[], served)
-          return isColumn ? { outputs: asColumns(outputs) } : { predictions: asRows(outputs) }
-        },
-      )
+    for (const { operationId, url } of ROUTES) {
+      app.post<Request>(url, { schema: { operationId, ...SCHEMA } }, async (request, reply) => {
+        const { params, body } = request
+        const model = services.models.get(params.model, params.version)
+        const rows = rowsOf(body)
+        assertInputCount(rows.length, services.limits.maxInputs)
+        const inputs = rows.map(readRow)
+        const inference = await infer(services, { model, inputs, ...patience(request, reply) })
+        const outputs = outputsOf(inference.predictions as Prediction[], model)
+        setServerTiming(request, reply, services, inference)
+        return body.instances ? { predictions: asRows(outputs) } : { outputs: asColumns(outputs) }
+      })
     }
   }
 }

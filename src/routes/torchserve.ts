@@ -41,47 +41,48 @@ const Scores = Type.Record(Type.String(), Type.Number(), {
   description: 'Probabilities by label, in descending order.',
 })
 
-const schemaOf = (params: object) => ({
+const SCHEMA = {
   summary: 'Classify pictures, as TorchServe does',
   description: 'Takes one picture as the body, whatever its Content-Type, or the pictures of a form.',
   tags: ['torchserve'],
-  params,
   body: { content: { 'application/octet-stream': binary('One image.') } },
   response: {
     200: Type.Union([Scores, Type.Array(Scores)], { description: 'A list where several pictures came.' }),
     '4xx': error('The request is wrong.'),
     '5xx': error('The server cannot answer now.'),
   } as Record<string, unknown>,
-})
-const model = Type.String()
-const version = Type.String()
+}
 
-/** `POST /predictions/{model}[/{version}]`: the likeliest classes. PUT does the same: `curl -T` sends it. */
+/** PUT is what `curl -T` sends. */
+const ROUTES = [
+  { operationId: 'predictions', method: 'POST', url: '/predictions/:model' },
+  { operationId: 'putPredictions', method: 'PUT', url: '/predictions/:model' },
+  { operationId: 'versionPredictions', method: 'POST', url: '/predictions/:model/:version' },
+  { operationId: 'putVersionPredictions', method: 'PUT', url: '/predictions/:model/:version' },
+] as const
+
+/** `POST` or `PUT /predictions/{model}[/{version}]`: the likeliest classes. */
 export function predictions(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
     // TorchServe's callers send pictures under any type or none, and curl's own is a form's.
     app.removeContentTypeParser('application/json')
     app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => body)
-    const routes = {
-      '/predictions/:model': schemaOf(Type.Object({ model })),
-      '/predictions/:model/:version': schemaOf(Type.Object({ model, version })),
-    }
-    for (const [url, schema] of Object.entries(routes)) {
+    for (const { operationId, method, url } of ROUTES) {
       app.route<{ Params: { model: string; version?: string } }>({
-        method: ['POST', 'PUT'],
+        method,
         url,
-        schema,
-        // The schema is for the API's description: bodies are bytes, and any path is a name that may be unknown.
+        schema: { operationId, ...SCHEMA },
+        // The schema is for the API's description: the handler gets bytes.
         validatorCompiler: () => () => true,
         handler: async (request, reply) => {
-          const served = services.models.get(request.params.model, request.params.version)
-          const { name, architecture } = served.manifest
+          const model = services.models.get(request.params.model, request.params.version)
+          const { name, architecture } = model.manifest
           if (architecture.numClasses === 0) {
             throw new ServeError('no_classifier', `model ${name} has no classifier, so it has no predictions`)
           }
           const inputs = await readPictures(request, services.limits)
-          const inference = await infer(services, { model: served, inputs, ...patience(request, reply) })
-          const answers = results(inference.predictions, ({ logits }) => scoresOf(logits, served.manifest))
+          const inference = await infer(services, { model, inputs, ...patience(request, reply) })
+          const answers = results(inference.predictions, ({ logits }) => scoresOf(logits, model.manifest))
           setServerTiming(request, reply, services, inference)
           return answers.length === 1 ? answers[0] : answers
         },

@@ -23,8 +23,8 @@ const TensorInput = Type.Object(
   { additionalProperties: false },
 )
 
-/** A white bar on black, 28 x 28. */
-const EXAMPLE_PNG =
+/** For the API's description: a white bar on black, 28 x 28. */
+export const EXAMPLE_PNG =
   'iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAMAAABF0y+mAAAABlBMVEUAAAD///+l2Z/dAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAF0lEQVQoz2NgGAVkAEYogDPAnFEwrAEAKYYAFRcfjjcAAAAASUVORK5CYII='
 
 export const JsonBodySchema = Type.Object(

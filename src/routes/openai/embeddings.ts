@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { ServeError } from '../../errors.ts'
 import { patience } from '../client-signal.ts'
 import { infer } from '../infer.ts'
-import { parseJson } from '../inputs/json.ts'
+import { EXAMPLE_PNG, parseJson } from '../inputs/json.ts'
 import { bytesOf, embeddingOf, results } from '../results.ts'
 import { setServerTiming } from '../server-timing.ts'
 import type { Services } from '../services.ts'
@@ -26,7 +26,7 @@ const BodySchema = Type.Object(
     modality: Type.Optional(Type.Enum(['image'], { description: 'As Infinity has it.' })),
     user: Type.Optional(Type.String({ description: 'Changes nothing.' })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ input: `data:image/png;base64,${EXAMPLE_PNG}` }] },
 )
 
 const AnswerSchema = Type.Object({
@@ -43,6 +43,7 @@ const AnswerSchema = Type.Object({
 })
 
 const SCHEMA = {
+  operationId: 'createEmbedding',
   summary: 'Embed pictures, as OpenAI’s clients ask for it',
   description: 'Takes the pictures as `input`, or as vLLM does in `messages`. Text is not embedded.',
   tags: ['openai'],

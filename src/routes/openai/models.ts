@@ -29,16 +29,19 @@ export function findModel(models: ModelCatalog, id: string | undefined): Model {
 export function models(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
     const list = {
+      operationId: 'listModels',
       summary: 'Models, as OpenAI lists them',
       tags: ['openai'],
       response: { 200: ListSchema, ...ERRORS },
     }
-    app.get('/v1/models', { schema: list }, () => {
+    const links = Object.fromEntries(['retrieveModel', 'predictions', 'predict'].map((id) => [id, useOf(id)]))
+    app.get('/v1/models', { schema: list, links: { 200: links } }, () => {
       const names = new Set(services.models.list().map(({ manifest }) => manifest.name))
       return { object: 'list' as const, data: [...names].map(describe) }
     })
 
     const schema = {
+      operationId: 'retrieveModel',
       summary: 'One model, as OpenAI describes it',
       tags: ['openai'],
       params: Type.Object({ model: Type.String({ description: '`name` or `name:version`.' }) }),
@@ -49,6 +52,11 @@ export function models(services: Services): FastifyPluginAsyncTypebox {
       return describe(params.model)
     })
   }
+}
+
+/** An OpenAPI link: a model that is listed here can be asked there. */
+function useOf(operationId: string): object {
+  return { operationId, parameters: { model: '$response.body#/data/0/id' } }
 }
 
 function describe(id: string) {
