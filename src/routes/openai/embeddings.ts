@@ -47,6 +47,8 @@ const SCHEMA = {
   summary: 'Embed pictures, as OpenAI’s clients ask for it',
   description: 'Takes the pictures as `input`, or as vLLM does in `messages`. Text is not embedded.',
   tags: ['openai'],
+  // `?normalize=true` would be passed over in silence.
+  querystring: Type.Object({}, { additionalProperties: false }),
   body: BodySchema,
   // Typed as unknown: the serializer takes a Float32Array for numbers.
   response: { 200: AnswerSchema, ...ERRORS } as Record<string, unknown>,

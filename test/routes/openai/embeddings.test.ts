@@ -236,6 +236,10 @@ describe('an error of /v1/embeddings', () => {
     expect(await code(agent.post('/v1/embeddings').attach('f', png, 'f.png'))).toEqual([415, 'unsupported_media_type'])
     expect(await code(agent.post('/v1/embeddings').type('json').send('{"input":'))).toEqual([400, 'malformed_body'])
     expect(await code(agent.post('/v1/embeddings'))).toEqual([400, 'malformed_body'])
+    expect(await code(agent.post('/v1/embeddings?normalize=true').send({ input: dark }))).toEqual([
+      400,
+      'invalid_parameter',
+    ])
     expect(await code(agent.get('/v1/embeddings?a=b'))).toEqual([405, 'method_not_allowed'])
     expect(await code(agent.delete('/v1/models/fake'))).toEqual([405, 'method_not_allowed'])
     expect(await code(agent.post('/v1/chat/completions').send({}))).toEqual([404, 'not_found'])
