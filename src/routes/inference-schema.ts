@@ -5,7 +5,7 @@ import { PriorityHeader } from './priority.ts'
 import { problem } from './problem-schema.ts'
 import { QuerySchema } from './query.ts'
 
-const binary = (description: string): { schema: TSchema } => ({
+export const binary = (description: string): { schema: TSchema } => ({
   schema: Type.Unsafe<unknown>({ type: 'string', format: 'binary', description }),
 })
 

@@ -35,7 +35,7 @@ export function partsOf(prediction: Prediction, model: Model, query: Query): Par
 }
 
 /** The embedding, scaled to length 1 with `normalize` (a zero vector stays zero). */
-export function embeddingOf({ embedding }: Prediction, query: Query): Float32Array {
+export function embeddingOf({ embedding }: Prediction, query: Pick<Query, 'normalize'>): Float32Array {
   if (!query.normalize) return embedding
   const length = Math.hypot(...embedding)
   return length === 0 ? embedding : embedding.map((value) => value / length)
@@ -60,11 +60,11 @@ export function topClasses(
   return order.slice(0, k).map((id) => ({
     label: labels[id] as string,
     class_id: id,
-    probability: shortestFloat32(Math.fround(probabilities[id] as number)),
+    probability: shortestFloat32(probabilities[id] as number),
   }))
 }
 
-/** What the model's activation makes of its logits; with `none`, the logits themselves. */
+/** What the model's activation makes of its logits, in the order of the classes; with `none`, the logits themselves. */
 export function probabilitiesOf(logits: Float32Array, activation: Manifest['activation']): Float32Array | Float64Array {
   return ACTIVATIONS[activation](logits)
 }

@@ -8,7 +8,11 @@ import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
 import { openInferenceHealth } from '../routes/open-inference/health.ts'
 import { openInference } from '../routes/open-inference/open-inference.ts'
+import { embeddings } from '../routes/openai/embeddings.ts'
+import { models as openaiModels } from '../routes/openai/models.ts'
 import type { Services } from '../routes/services.ts'
+import { predict } from '../routes/tensorflow-serving.ts'
+import { ping, predictions } from '../routes/torchserve.ts'
 import type { ApiKey } from './api-keys.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
 import type { Metrics } from './metrics.ts'
@@ -87,6 +91,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   await app.register(health(services))
   await app.register(openInferenceHealth(services))
+  await app.register(ping(services))
   await app.register(async (monitoring) => {
     if (!access.metricsPublic) await monitoring.register(requireApiKey, access)
     await monitoring.register(metricsRoute(services))
@@ -95,10 +100,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (access.apiKeys.length > 0) await secured.register(requireApiKey, access)
     if (access.rateLimit > 0) await secured.register(rateLimit, { perMinute: access.rateLimit })
     await secured.register(info(services))
+    await secured.register(openaiModels(services))
     await secured.register(admission, services)
     await secured.register(classify(services))
     await secured.register(embed(services))
     await secured.register(openInference(services))
+    await secured.register(embeddings(services))
+    await secured.register(predictions(services))
+    await secured.register(predict(services))
   })
   return app
 }

@@ -50,6 +50,8 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'missing_input',
   FST_ERR_NOT_FOUND: 'not_found',
   FST_ERR_BAD_URL: 'not_found',
+  // No name is so long.
+  FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 }
 
 const OVERLOAD = new Set<ErrorCode>(OVERLOAD_CODES)

@@ -18,6 +18,19 @@ describe('serializeJson', () => {
     expect(serializeJson({ a: undefined, b: [undefined, 1], c: null })).toBe('{"b":[null,1],"c":null}')
   })
 
+  it('prints a Map as an object whose names keep their order, numbers too', () => {
+    expect(
+      serializeJson({
+        scores: new Map([
+          ['7', 0.5],
+          ['b"', 0.25],
+          ['__proto__', 0.125],
+          ['1', 0],
+        ]),
+      }),
+    ).toBe('{"scores":{"7":0.5,"b\\"":0.25,"__proto__":0.125,"1":0}}')
+  })
+
   it('asks an object that has its own JSON form', () => {
     const date = new Date(0)
     expect(serializeJson({ date })).toBe(JSON.stringify({ date }))

@@ -1,4 +1,5 @@
-import { ServeError } from '../../errors.ts'
+import { ServeError, toServeError } from '../../errors.ts'
+import type { RawInput } from './raw-input.ts'
 
 /** The bytes of an image that JSON holds as base64 or as a data: URL. Throws `malformed_body`. */
 export function readImageText(text: string): Uint8Array {
@@ -6,6 +7,15 @@ export function readImageText(text: string): Uint8Array {
   if (scheme === undefined) return decodeBase64(text)
   if (scheme === 'data') return readDataUrl(text)
   throw new ServeError('malformed_body', 'URLs are not fetched; send the image as base64 or as a data: URL')
+}
+
+/** The same as an input. An image whose text is none is that input's failure, not the request's. */
+export function readImageInput(text: string): RawInput {
+  try {
+    return { image: readImageText(text) }
+  } catch (error) {
+    return { error: toServeError(error, 'internal', 'the image could not be read') }
+  }
 }
 
 /**

@@ -1,8 +1,8 @@
 import secureJson from 'secure-json-parse'
 import { type Static, Type } from 'typebox'
-import { ServeError, toServeError } from '../../errors.ts'
+import { ServeError } from '../../errors.ts'
 import type { Limits } from '../services.ts'
-import { readImageText } from './image-text.ts'
+import { readImageInput } from './image-text.ts'
 import { assertInputCount, type RawInput } from './raw-input.ts'
 
 /** Nesting that a request can have: body, inputs, input, tensor, channel, row. */
@@ -23,8 +23,8 @@ const TensorInput = Type.Object(
   { additionalProperties: false },
 )
 
-/** A white bar on black, 28 x 28. */
-const EXAMPLE_PNG =
+/** For the API's description: a white bar on black, 28 x 28. */
+export const EXAMPLE_PNG =
   'iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAMAAABF0y+mAAAABlBMVEUAAAD///+l2Z/dAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAF0lEQVQoz2NgGAVkAEYogDPAnFEwrAEAKYYAFRcfjjcAAAAASUVORK5CYII='
 
 export const JsonBodySchema = Type.Object(
@@ -35,17 +35,9 @@ export const JsonBodySchema = Type.Object(
   },
 )
 
-/** An image whose text is none is that input's failure, not the request's. */
 export function readJson(body: Static<typeof JsonBodySchema>, { maxInputs }: Pick<Limits, 'maxInputs'>): RawInput[] {
   assertInputCount(body.inputs.length, maxInputs)
-  return body.inputs.map((input) => {
-    if ('tensor' in input) return { tensor: input.tensor }
-    try {
-      return { image: readImageText(input.image) }
-    } catch (error) {
-      return { error: toServeError(error, 'internal', 'the image could not be read') }
-    }
-  })
+  return body.inputs.map((input) => ('tensor' in input ? { tensor: input.tensor } : readImageInput(input.image)))
 }
 
 /**

@@ -20,7 +20,7 @@ export const admission = fp(async (app: FastifyInstance, { limits, models, readi
   app.decorateRequest('deadline', Number.POSITIVE_INFINITY)
   app.decorateRequest('priority', 'normal')
   app.addHook('onRequest', (request, _reply, done) => {
-    if (request.method !== 'POST') return done()
+    if (request.method !== 'POST' && request.method !== 'PUT') return done()
     request.deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
     request.priority = requestPriority(request.headers)
     const { model, version } = { ...(request.query as object), ...(request.params as object) } as Record<

@@ -18,6 +18,9 @@ export const openapi = fp(async (app: FastifyInstance) => {
       tags: [
         { name: 'inference', description: 'Pictures in, logits and embeddings out' },
         { name: 'open inference protocol', description: 'For the clients of Triton and KServe' },
+        { name: 'openai', description: 'The same for OpenAI’s clients' },
+        { name: 'torchserve', description: 'The same for callers of TorchServe' },
+        { name: 'tensorflow-serving', description: 'The same for callers of TensorFlow Serving' },
         { name: 'health', description: 'For balancers and monitoring' },
         { name: 'info', description: 'What is served' },
       ],
@@ -40,9 +43,9 @@ export const openapi = fp(async (app: FastifyInstance) => {
   })
 })
 
-/** What takes JSON takes the other forms of input too. */
+/** What tells its bodies by their types takes the other forms of input too. */
 function withBytesBodies(schema: FastifySchema): FastifySchema {
   const body = schema?.body as { content?: object } | undefined
   if (body?.content === undefined) return schema
-  return { ...schema, body: { content: { ...body.content, ...BYTES_BODIES } } }
+  return { ...schema, body: { content: { ...BYTES_BODIES, ...body.content } } }
 }

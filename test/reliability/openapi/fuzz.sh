@@ -23,7 +23,9 @@ MODEL_REPOSITORY=$repository ENGINE=onnx ENGINE_THREADS=1 PORT=$port LOG_LEVEL=e
 server=$!
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$repository" "$reports"' EXIT
 
-"$cache/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" --wait-for-schema 60 \
+# The server listens before it serves, and refuses meanwhile.
+curl --silent --fail --retry 60 --retry-delay 1 --retry-all-errors --output /dev/null "http://127.0.0.1:$port/readyz"
+"$cache/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" \
   --phases examples,coverage,fuzzing,stateful --max-examples "$examples" --continue-on-failure --no-shrink \
   --seed 1 --report-dir "$reports"
 
