@@ -21,8 +21,8 @@ interface Request<Result> {
 
 /**
  * The results of all inputs, in their order. Of the inputs taken from the source, at most `concurrency * batchSize` have no
- * result that was yielded; while nobody asks for a result, none is taken. Where the source or a batch fails, the results
- * before it are yielded first. When the caller stops or aborts, requests under way are aborted and the source is ended.
+ * result that was yielded. Where the source or a batch fails, the results before it are yielded first. When the caller
+ * stops or aborts, requests under way are aborted and the source is ended.
  */
 export async function* stream<Input, Result>(options: Stream<Input, Result>): AsyncGenerator<Result, void, undefined> {
   const { concurrency, send, signal } = options
@@ -70,6 +70,7 @@ export async function* stream<Input, Result>(options: Stream<Input, Result>): As
   try {
     for (;;) {
       if (signal?.aborted) throw abortedBy(signal)
+      if (!taking && !ended && underWay.length < concurrency) take()
       const [head] = underWay
       if (head?.failure) throw head.failure.error
       if (head?.results) {
@@ -77,7 +78,6 @@ export async function* stream<Input, Result>(options: Stream<Input, Result>): As
         underWay.shift()
         continue
       }
-      if (!taking && !ended && underWay.length < concurrency) take()
       if (!taking && head === undefined) break
       await new Promise<void>((resolve) => {
         wake = resolve
