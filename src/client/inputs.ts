@@ -31,7 +31,7 @@ export async function bodyOf(inputs: readonly Input[]): Promise<Body> {
   if (isTensor(first)) return { type: 'application/octet-stream', content: concatenate(inputs as Tensor[]) }
   const pictures = inputs as Picture[]
   const type = pictures.length === 1 ? await typeOf(first) : undefined
-  return type === undefined ? formOf(pictures) : { type, content: contentOf(first) }
+  return type === undefined ? formOf(pictures) : { type, content: isBlob(first) ? first : bytesOf(first) }
 }
 
 /** Whether one request can hold both. */
@@ -42,32 +42,36 @@ export function belongTogether(a: Input, b: Input): boolean {
 
 export function bytesIn(input: Input): number {
   if (isTensor(input)) return input.tensor.byteLength
-  return input instanceof Blob ? input.size : input.byteLength
+  return isBlob(input) ? input.size : input.byteLength
 }
 
 function isTensor(input: Input): input is Tensor {
   return 'tensor' in input
 }
 
+// Not `instanceof`: test runners and frames bring classes of their own.
+function isBlob(picture: Picture): picture is Blob {
+  return 'size' in picture
+}
+
 /** Undefined for what is none of the three. In a form it needs no type, and the server says what is wrong with it. */
 async function typeOf(picture: Picture): Promise<string | undefined> {
-  const head = picture instanceof Blob ? await picture.slice(0, 1).arrayBuffer() : picture
-  const [byte = 0] = head instanceof Uint8Array ? head : new Uint8Array(head)
+  const [byte = 0] = bytesOf(isBlob(picture) ? await picture.slice(0, 1).arrayBuffer() : picture)
   return PICTURE_TYPES.get(byte)
 }
 
 function formOf(pictures: Picture[]): Body {
   const form = new FormData()
   for (const [i, picture] of pictures.entries()) {
-    const part = picture instanceof Blob ? picture : new Blob([contentOf(picture) as Uint8Array<ArrayBuffer>])
+    const part = isBlob(picture) ? picture : new Blob([bytesOf(picture)])
     // With a name, an empty file is an input too, and fails as such.
     form.append('file', part, `${i}`)
   }
   return { type: undefined, content: form }
 }
 
-function contentOf(picture: Picture): Uint8Array<ArrayBuffer> | Blob {
-  return picture instanceof ArrayBuffer ? new Uint8Array(picture) : (picture as Uint8Array<ArrayBuffer> | Blob)
+function bytesOf(picture: Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+  return ArrayBuffer.isView(picture) ? (picture as Uint8Array<ArrayBuffer>) : new Uint8Array(picture)
 }
 
 /** Little-endian, on any machine. */

@@ -99,7 +99,8 @@ async function attempt(
   } catch (cause) {
     signal.throwIfAborted()
     const failure = new ResnetServeError('connection_failed', `no answer from ${url}`, { cause })
-    if (cause instanceof TypeError) return failure
+    // Not `instanceof`: test runners and frames bring classes of their own.
+    if ((cause as Error).name === 'TypeError') return failure
     throw failure
   }
   let answer: ArrayBuffer

@@ -46,7 +46,7 @@ describe('many inputs', () => {
     expect(most).toBe(600)
     expect(computed.size).toBe(100_000)
     expect(new Set(computed.values())).toEqual(new Set([1]))
-  })
+  }, 180_000)
 
   it('have the results of classify too', async () => {
     const { client } = await listening()
