@@ -75,6 +75,7 @@ describe('POST /embed', () => {
         response.on('end', () => done(null, Buffer.concat(chunks)))
       })
     expect(headers['content-type']).toBe('application/octet-stream')
+    expect(headers['x-embedding-dimensions']).toBe('4')
     expect([...new Float32Array(new Uint8Array(body).buffer)]).toEqual([3, 0, 4, 0, 1, 1, 1, 1])
   })
 

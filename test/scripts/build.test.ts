@@ -19,7 +19,9 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const SCRIPT = readFileSync(join(ROOT, 'scripts/build.mjs'))
 const COMPILER_OPTIONS = { rootDir: 'src', outDir: 'dist', module: 'nodenext', target: 'es2023', types: [] }
 
-/** A project of two files as it is cloned, with its packages' folder still to come. */
+const DECLARATIONS = { ...COMPILER_OPTIONS, rootDir: '..', declaration: true, emitDeclarationOnly: true }
+
+/** A project of three files as it is cloned, with its packages' folder still to come. */
 function project(): string {
   return temporaryFolder({
     'scripts/build.mjs': SCRIPT,
@@ -29,6 +31,8 @@ function project(): string {
     'tsconfig.build.json': JSON.stringify({ compilerOptions: COMPILER_OPTIONS, include: ['src'] }),
     'src/server/main.ts': 'export const server: string = "new"\n',
     'src/cli/main.ts': 'export const cli = 1\n',
+    'src/client/index.ts': 'export const client = 1\n',
+    'src/client/tsconfig.json': JSON.stringify({ compilerOptions: DECLARATIONS, include: ['.'] }),
   })
 }
 
@@ -89,6 +93,13 @@ describe('a build', () => {
     expect(main(root)).toContain('"new"')
   })
 
+  it('has the types of the client, and no others', () => {
+    const root = withCompiler(project())
+    expect(build(root).status).toBe(0)
+    const files = readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' })
+    expect(files.filter((name) => name.endsWith('.d.ts'))).toEqual([join('client', 'index.d.ts')])
+  })
+
   it('of what has a wrong type fails, is there all the same, and is tried again', () => {
     const root = withCompiler(project())
     writeFileSync(join(root, 'src/cli/main.ts'), 'export const cli: string = 1\n')
@@ -128,7 +139,7 @@ describe('a build', () => {
     const builds = Array.from({ length: 4 }, () => spawn(process.execPath, [script, ...args], { stdio: 'ignore' }))
     const codes = await Promise.all(builds.map((child) => once(child, 'exit').then(([code]) => code)))
     expect(codes).toEqual([0, 0, 0, 0])
-    expect(readdirSync(join(root, 'dist')).sort()).toEqual(['.built', 'cli', 'server'])
+    expect(readdirSync(join(root, 'dist')).sort()).toEqual(['.built', 'cli', 'client', 'server'])
     expect(main(root)).toContain('"new"')
     expect(leftBehind(root)).toEqual([])
   })
