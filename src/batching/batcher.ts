@@ -36,7 +36,7 @@ export interface BatcherOptions<Key> {
   /** Most items waiting; beyond it `submit` refuses with `queue_full`. */
   maxQueueSize: number
   clock: Clock
-  onBatch?: (batch: { size: number; reason: DispatchReason }) => void
+  onBatch?: (batch: { key: Key; size: number; reason: DispatchReason; computeMs: number }) => void
 }
 
 /**
@@ -231,7 +231,7 @@ export class Batcher<Key, Input, Output extends object> {
     const failed = result instanceof ServeError
     const startedAt = this.#schedule.end(scheduled, !failed)
     const computeMs = this.#options.clock.now() - startedAt
-    if (!failed) this.#options.onBatch?.({ size: items.length, reason })
+    if (!failed) this.#options.onBatch?.({ key, size: items.length, reason, computeMs })
     const again = failed && this.#retry(items, losses, result)
     // The engine first: it would idle while answers are written.
     this.wake()

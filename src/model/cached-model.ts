@@ -6,6 +6,7 @@ import type { Outputs, Precision } from '../engines/engine.ts'
 import { ServeError, toServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
+import type { ModelStatistics } from './model-statistics.ts'
 
 type Outcome = Prediction | ServeError
 
@@ -58,6 +59,7 @@ export class CachedModel implements Model {
   readonly precision: Precision
   readonly precisionReason: string | undefined
   readonly maxBatchSize: number
+  readonly statistics: ModelStatistics
   readonly #inner: Model
   readonly #cache: PredictionCache
   readonly #prefix: string
@@ -67,6 +69,7 @@ export class CachedModel implements Model {
     this.precision = inner.precision
     this.precisionReason = inner.precisionReason
     this.maxBatchSize = inner.maxBatchSize
+    this.statistics = inner.statistics
     this.#inner = inner
     this.#cache = cache
     this.#prefix = cache.newPrefix()

@@ -32,6 +32,11 @@ export class ModelCatalog {
     return this.#defaultName ?? [...this.#models.keys()].sort()[0]
   }
 
+  /** In ascending order; empty where there is no such model. */
+  versionsOf(name: string): string[] {
+    return [...(this.#models.get(name)?.keys() ?? [])].sort(compareVersions)
+  }
+
   list(): Model[] {
     return [...this.#models.values()].flatMap((versions) => [...versions.values()])
   }

@@ -2,6 +2,7 @@ import type { Answer, SubmitOptions } from '../batching/job.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
 import type { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
+import type { ModelStatistics } from './model-statistics.ts'
 
 /**
  * The outputs of one forward pass for one input (`logits` `[numClasses]`, `embedding` `[embeddingSize]`), and what they
@@ -22,6 +23,8 @@ export interface Model {
   readonly precisionReason: string | undefined
   /** Most inputs in one batch: the least of what the server and model.json allow. */
   readonly maxBatchSize: number
+  /** Of all requests for it, whatever their protocol. */
+  readonly statistics: ModelStatistics
   /**
    * Why a request of this many inputs would be refused now; asked before work is spent on them. `deadline` is on the
    * batcher's clock (ms).

@@ -5,6 +5,7 @@ import { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { EnginePool } from '../workers/pool.ts'
 import type { Model, Prediction, PredictOptions } from './model.ts'
+import { ModelStatistics } from './model-statistics.ts'
 
 /** One batcher serves every model. The model is the key, so a batch never mixes two models. */
 export type ModelBatcher = Batcher<ServedModel, Float32Array, Outputs>
@@ -34,7 +35,14 @@ export function createModelBatcher(
         }))
       },
     },
-    { ...options, maxBatchSizeOf: ({ maxBatchSize }) => maxBatchSize },
+    {
+      ...options,
+      maxBatchSizeOf: ({ maxBatchSize }) => maxBatchSize,
+      onBatch: (batch) => {
+        batch.key.statistics.observeBatch(batch.size, batch.computeMs)
+        options.onBatch?.(batch)
+      },
+    },
   )
 }
 
@@ -46,6 +54,7 @@ export class ServedModel implements Model {
   readonly precision: Precision
   readonly precisionReason: string | undefined
   readonly maxBatchSize: number
+  readonly statistics = new ModelStatistics()
   readonly #batcher: ModelBatcher
 
   constructor(

@@ -1,5 +1,6 @@
 import { ServeError } from '../errors.ts'
-import { channelCount, type InputShape, inputLength } from '../repository/input-spec.ts'
+import { float16ToFloat32 } from '../repository/float16.ts'
+import { channelCount, type InputShape, type InputSpec, inputLength } from '../repository/input-spec.ts'
 
 /**
  * Reads a JSON tensor `[C][H][W]`, or `[H][W]` of one channel, into a flat array. Anything but finite numbers in rows of
@@ -60,8 +61,36 @@ export function countBinaryTensors(bytes: Uint8Array, shape: InputShape): number
 
 /** Reads little-endian float32. Returns a view of `bytes`, or a copy if they are not aligned. */
 export function readBinaryTensor(bytes: Uint8Array): Float32Array {
-  const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
-  return assertSane(new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4))
+  const { buffer, byteOffset, length } = aligned(bytes, 4)
+  return assertSane(new Float32Array(buffer, byteOffset, length / 4))
+}
+
+/** Reads little-endian float16. */
+export function readHalfTensor(bytes: Uint8Array): Float32Array {
+  const { buffer, byteOffset, length } = aligned(bytes, 2)
+  return assertSane(float16ToFloat32(new Uint16Array(buffer, byteOffset, length / 2)))
+}
+
+function aligned(bytes: Uint8Array, size: number): Uint8Array {
+  return bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
+}
+
+/**
+ * Normalises the pixels `[C][H][W]` of a picture that has the model's size and order of channels already. In float32, as
+ * PyTorch does.
+ */
+export function normalisePixels(pixels: Uint8Array, { mean, std }: Pick<InputSpec, 'mean' | 'std'>): Float32Array {
+  const out = new Float32Array(pixels.length)
+  const plane = pixels.length / mean.length
+  for (const [c, each] of mean.entries()) {
+    const [shift, scale] = [Math.fround(each), Math.fround(std[c] as number)]
+    const table = Float32Array.from(
+      { length: 256 },
+      (_, value) => Math.fround(Math.fround(value / 255) - shift) / scale,
+    )
+    for (let i = c * plane; i < (c + 1) * plane; i++) out[i] = table[pixels[i] as number] as number
+  }
+  return out
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { SubmitOptions } from '../batching/job.ts'
 import { type ErrorCode, REFUSAL_CODES, ServeError, toServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
-import { readBinaryTensor, readJsonTensor } from '../preprocessing/tensor.ts'
+import { normalisePixels, readBinaryTensor, readHalfTensor, readJsonTensor } from '../preprocessing/tensor.ts'
 import type { InputSpec } from '../repository/input-spec.ts'
 import type { RawInput } from './inputs/raw-input.ts'
 import type { Services, StageTimings } from './services.ts'
@@ -34,6 +34,23 @@ const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded',
  * before it is decoded. From then on the model enforces the deadline. Knows no protocol.
  */
 export async function infer(services: Services, request: InferenceRequest): Promise<Inference> {
+  const { clock } = services
+  const { statistics } = request.model
+  const startedAt = clock.now()
+  try {
+    const inference = await decodeAndPredict(services, request)
+    const ms = clock.now() - startedAt
+    const succeeded = inference.predictions.filter((prediction) => !(prediction instanceof ServeError))
+    if (inference.cached) statistics.observeCacheHit(ms)
+    else statistics.observeSuccess(ms, inference.timings, succeeded.length)
+    return inference
+  } catch (error) {
+    statistics.observeFailure(clock.now() - startedAt)
+    throw error
+  }
+}
+
+async function decodeAndPredict(services: Services, request: InferenceRequest): Promise<Inference> {
   const { clock } = services
   const { model, inputs: raw, partial = false, ...options } = request
   const refused = services.refusal(model, raw.length, options.deadline)
@@ -83,11 +100,17 @@ async function decode(
     if ('image' in input) return decoded.shift() as Float32Array | ServeError
     if ('error' in input) return input.error
     try {
-      return 'tensor' in input ? readJsonTensor(input.tensor, spec) : readBinaryTensor(input.values)
+      return readTensor(input, spec)
     } catch (error) {
       return toServeError(error, 'internal', 'the tensor could not be read')
     }
   })
+}
+
+function readTensor(input: Exclude<RawInput, { image: Uint8Array } | { error: ServeError }>, spec: InputSpec) {
+  if ('tensor' in input) return readJsonTensor(input.tensor, spec)
+  if ('half' in input) return readHalfTensor(input.half)
+  return 'pixels' in input ? normalisePixels(input.pixels, spec) : readBinaryTensor(input.values)
 }
 
 /** The failure of one input. Throws what is the whole request's. */

@@ -55,13 +55,18 @@ export function topClasses(
   { labels, activation }: Pick<Manifest, 'labels' | 'activation'>,
   k: number,
 ): ScoredClass[] {
-  const probabilities = ACTIVATIONS[activation](logits)
+  const probabilities = probabilitiesOf(logits, activation)
   const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
   return order.slice(0, k).map((id) => ({
     label: labels[id] as string,
     class_id: id,
     probability: shortestFloat32(Math.fround(probabilities[id] as number)),
   }))
+}
+
+/** What the model's activation makes of its logits; with `none`, the logits themselves. */
+export function probabilitiesOf(logits: Float32Array, activation: Manifest['activation']): Float32Array | Float64Array {
+  return ACTIVATIONS[activation](logits)
 }
 
 const ACTIVATIONS: Record<Manifest['activation'], (logits: Float32Array) => Float32Array | Float64Array> = {

@@ -1,5 +1,6 @@
 import type { ServeError } from '../../src/errors.ts'
 import type { Model, Prediction, PredictOptions } from '../../src/model/model.ts'
+import { ModelStatistics } from '../../src/model/model-statistics.ts'
 import type { PhotographSpec } from '../../src/repository/input-spec.ts'
 import type { Manifest } from '../../src/repository/manifest.ts'
 import { parseArchitecture } from '../../src/resnet/architecture.ts'
@@ -40,6 +41,7 @@ export class FakeModel implements Model {
   readonly precision = 'fp32'
   readonly precisionReason = 'the model has no scales'
   readonly maxBatchSize = 32
+  readonly statistics = new ModelStatistics()
   readonly calls: { inputs: Float32Array[]; options: PredictOptions }[] = []
   /** Put in the place of the answer, to act out failures and delays. */
   respond: (inputs: Float32Array[], options: PredictOptions) => ReturnType<Model['predict']> = async (inputs) =>
