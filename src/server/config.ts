@@ -13,10 +13,12 @@ const Schema = Type.Object(OPTIONS)
 
 export type Config = Omit<
   Static<typeof Schema>,
-  'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL' | 'OVERLOAD_STATUS' | 'CUDA_VISIBLE_DEVICES'
+  'API_KEYS' | 'GRPC_PORT' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL' | 'OVERLOAD_STATUS' | 'CUDA_VISIBLE_DEVICES'
 > & {
   OVERLOAD_STATUS: 429 | 503
   API_KEYS: string[]
+  /** Undefined where there is no gRPC. */
+  GRPC_PORT: number | undefined
   /** Ascending. */
   ALLOWED_BATCH_SIZES: number[]
   DEFAULT_MODEL: string | undefined
@@ -40,6 +42,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     TENSORFLOW_DIR: resolve(PACKAGE_ROOT, values.TENSORFLOW_DIR),
     OVERLOAD_STATUS: values.OVERLOAD_STATUS === '429' ? 429 : 503,
     API_KEYS: parseApiKeys(values.API_KEYS),
+    GRPC_PORT: parsePort('GRPC_PORT', values.GRPC_PORT),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
@@ -118,6 +121,13 @@ function parseApiKeys(value: string): string[] {
   const keys = list(value)
   if (value !== '' && keys.length === 0) throw new ConfigError(`API_KEYS is "${value}": has no key in it`)
   return keys
+}
+
+function parsePort(option: string, value: string): number | undefined {
+  if (value === '') return undefined
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN
+  if (port <= 65_535) return port
+  throw new ConfigError(`${option} is "${value}": must be a port from 0 to 65535, or empty`)
 }
 
 function parseBatchSizes(value: string, maxBatchSize: number): number[] {

@@ -48,6 +48,9 @@ const CODE_KEY = 'error-code'
 /** Most characters of a sentence: clients bound the size of metadata. */
 const MAX_DETAILS = 1000
 
+/** How a call ends. */
+export type Status = Omit<StatusObject, 'metadata'> & { metadata?: Metadata | null }
+
 /** A failure as it ends a call. */
 export function statusOf(error: unknown): StatusObject {
   const { code, message, index, retryAfterS } = toServeError(error, 'internal', 'something went wrong on the server')
@@ -59,13 +62,13 @@ export function statusOf(error: unknown): StatusObject {
 }
 
 /** The code of a status that `statusOf` made. */
-export function codeOf({ metadata }: Partial<StatusObject>): ErrorCode | undefined {
+export function codeOf({ metadata }: Status): ErrorCode | undefined {
   return metadata?.get(CODE_KEY)[0] as ErrorCode | undefined
 }
 
 /** A status that grpc-js made, as ours. */
-export function ofGrpcJs({ code, details }: Partial<StatusObject>): StatusObject {
-  return statusOf(new ServeError(OF_GRPC_JS[code ?? status.UNKNOWN] ?? 'malformed_body', details ?? ''))
+export function ofGrpcJs({ code, details }: Status): Status {
+  return statusOf(new ServeError(OF_GRPC_JS[code] ?? 'malformed_body', details))
 }
 
 /** grpc-js escapes with encodeURI, which throws on half a surrogate pair. */

@@ -1,4 +1,4 @@
-import type { handleUnaryCall, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { handleUnaryCall, MethodDefinition, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { Clock } from '../../batching/clock.ts'
 import type { CancelSignal } from '../../batching/job.ts'
 import type { Services } from '../services.ts'
@@ -22,7 +22,7 @@ export type Answer = (request: never, patience: Patience) => object | Promise<ob
  */
 export function unaryService(service: string, answers: Record<string, Answer>, services: Services) {
   const [scope] = service.split('.')
-  const definition: ServiceDefinition = {}
+  const definition: Record<string, MethodDefinition<Buffer, Buffer>> = {}
   const implementation: UntypedServiceImplementation = {}
   for (const [method, answer] of Object.entries(answers)) {
     const path = `/${service}/${method}`
