@@ -83,20 +83,13 @@ export async function createServing(
     connections,
     logger,
   })
-  const { bodyBudget: budget } = app
-  const authenticate = authenticator(config.API_KEYS)
-  const grpc =
-    config.GRPC_PORT === undefined
-      ? undefined
-      : // Not loaded where it is not used.
-        (await import('./grpc/grpc-server.ts')).createGrpcServer({
-          services,
-          metrics,
-          budget,
-          authenticate,
-          connections,
-          logger,
-        })
+  let grpc: GrpcServer | undefined
+  if (config.GRPC_PORT !== undefined) {
+    // Not loaded where it is not used.
+    const { createGrpcServer } = await import('./grpc/grpc-server.ts')
+    const authenticate = authenticator(config.API_KEYS)
+    grpc = createGrpcServer({ services, metrics, budget: app.bodyBudget, authenticate, connections, logger })
+  }
 
   async function load(entry: RepositoryEntry): Promise<void> {
     const { manifest } = entry
