@@ -24,9 +24,14 @@ export function health(services: Services): FastifyPluginAsyncTypebox {
       response: { 200: Status, 503: problem('Requests must go elsewhere.') },
     }
     app.get('/readyz', { schema }, async () => {
-      const readiness = services.readiness()
-      if (readiness !== 'ready') throw new ServeError(readiness, REASONS[readiness], { retryAfterS: 1 })
+      assertReady(services)
       return { status: 'ready' }
     })
   }
+}
+
+/** Throws why requests are not served. */
+export function assertReady({ readiness }: Pick<Services, 'readiness'>): void {
+  const state = readiness()
+  if (state !== 'ready') throw new ServeError(state, REASONS[state], { retryAfterS: 1 })
 }

@@ -40,9 +40,9 @@ export async function infer(services: Services, request: InferenceRequest): Prom
   try {
     const inference = await decodeAndPredict(services, request)
     const ms = clock.now() - startedAt
-    const succeeded = inference.predictions.filter((prediction) => !(prediction instanceof ServeError))
+    const computed = inference.predictions.filter((each) => !(each instanceof ServeError || each.cached))
     if (inference.cached) statistics.observeCacheHit(ms)
-    else statistics.observeSuccess(ms, inference.timings, succeeded.length)
+    else statistics.observeSuccess(ms, inference.timings, computed.length)
     return inference
   } catch (error) {
     statistics.observeFailure(clock.now() - startedAt)

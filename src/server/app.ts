@@ -8,6 +8,8 @@ import { embed } from '../routes/embed.ts'
 import { health } from '../routes/health.ts'
 import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
+import { openInferenceHealth } from '../routes/open-inference/health.ts'
+import { openInference } from '../routes/open-inference/open-inference.ts'
 import type { Services } from '../routes/services.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
 import type { Metrics } from './metrics.ts'
@@ -67,6 +69,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(openapi)
 
   await app.register(health(services))
+  await app.register(openInferenceHealth(services))
   await app.register(metricsRoute(services))
   await app.register(async (secured) => {
     if (apiKeys.length > 0) await requireApiKey(secured, apiKeys)
@@ -74,6 +77,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await secured.register(admission, services)
     await secured.register(classify(services))
     await secured.register(embed(services))
+    await secured.register(openInference(services))
   })
   return app
 }

@@ -81,7 +81,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (status === 503 || status === 429) reply.header('retry-after', failure.retryAfterS ?? 1)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   request.errorCode = failure.code
-  const { type, body } = errorFormatOf(request.url)({
+  const { type, body } = errorFormatOf(request.originalUrl)({
     title,
     status,
     detail: failure.index === undefined ? failure.message : `input ${failure.index}: ${failure.message}`,
@@ -89,6 +89,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     index: failure.index,
     requestId: request.id,
   })
-  // As a string, since Fastify would add a charset to the type of an object.
-  return reply.code(status).type(type).send(JSON.stringify(body))
+  // As bytes, since Fastify would add a charset to the type of an object or a text.
+  return reply
+    .code(status)
+    .type(type)
+    .send(Buffer.from(JSON.stringify(body)))
 }

@@ -94,7 +94,7 @@ describe('the reason a batch left for', () => {
     const { engine, batcher, observed } = setUp()
     batcher.submit('k', ['a', 'b'])
     await engine.finish()
-    expect(observed).toEqual([{ size: 2, reason: 'idle' }])
+    expect(observed).toMatchObject([{ size: 2, reason: 'idle' }])
   })
 
   it('is full for a batch of the maximum size', async () => {

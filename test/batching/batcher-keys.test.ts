@@ -48,8 +48,8 @@ describe('keys with bounds of their own', () => {
     batcher.submit('k', many('a', 2))
     await engine.finishAll()
     expect(observed).toEqual([
-      { size: 2, reason: 'full' },
-      { size: 2, reason: 'idle' },
+      { key: 'heavy', size: 2, reason: 'full', computeMs: 0 },
+      { key: 'k', size: 2, reason: 'idle', computeMs: 0 },
     ])
   })
 

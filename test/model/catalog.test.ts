@@ -48,4 +48,10 @@ describe('ModelCatalog', () => {
     models.add(again)
     expect(models.list()).toEqual([again])
   })
+
+  it('lists the versions of a name, in ascending order', () => {
+    const models = catalog(undefined, ['digits', '10'], ['digits', '9'], ['birds', '1'], ['digits', '2'])
+    expect(models.versionsOf('digits')).toEqual(['2', '9', '10'])
+    expect(models.versionsOf('fish')).toEqual([])
+  })
 })

@@ -57,6 +57,16 @@ describe('ServedModel', () => {
     expect(await third).toEqual([of(40, 5, 3)])
   })
 
+  it('counts its batches by size, with what they took', async () => {
+    const { clock, model } = setUp()
+    for (const inputs of [[row(10)], [row(20), row(30)], [row(40)]]) void model.predict(inputs)
+    await clock.advance(10)
+    expect([...model.statistics.batches]).toEqual([
+      [1, { count: 1, ms: 5 }],
+      [3, { count: 1, ms: 5 }],
+    ])
+  })
+
   it('tells what it is computed in, and why not in something faster', () => {
     expect(setUp().model).toMatchObject(LOADED)
   })

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { countBinaryTensors, readBinaryTensor, readJsonTensor } from '../../src/preprocessing/tensor.ts'
+import {
+  countBinaryTensors,
+  normalisePixels,
+  readBinaryTensor,
+  readHalfTensor,
+  readJsonTensor,
+} from '../../src/preprocessing/tensor.ts'
 import type { InputShape } from '../../src/repository/input-spec.ts'
 
 const shape = (height: number, width: number, channels: InputShape['channels'] = 'grey') => ({
@@ -199,4 +205,24 @@ describe('binary tensors', () => {
     const bytes = new Uint8Array(Float32Array.from(values).buffer)
     expect(() => readBinaryTensor(bytes)).toThrow(invalid('the tensor holds a number that is not finite'))
   })
+})
+
+describe('float16', () => {
+  const half = Uint8Array.of(0x00, 0x38, 0x00, 0xc0, 0xff, 0x7b)
+
+  it('is read at any offset', () => {
+    const expected = Float32Array.of(0.5, -2, 65504)
+    expect(readHalfTensor(half)).toEqual(expected)
+    expect(readHalfTensor(Uint8Array.of(0, ...half).subarray(1))).toEqual(expected)
+  })
+
+  it('is refused where it is not finite', () => {
+    expect(() => readHalfTensor(Uint8Array.of(0x00, 0x7c))).toThrow('not finite')
+  })
+})
+
+it('normalises pixels by channel', () => {
+  const pixels = Uint8Array.of(0, 255, 0, 51, 255, 0)
+  const spec = { mean: [0.5, 0, 1], std: [0.5, 1, 2] }
+  expect(normalisePixels(pixels, spec)).toEqual(Float32Array.of(-1, 1, 0, 0.2, 0, -0.5))
 })

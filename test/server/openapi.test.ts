@@ -2,12 +2,27 @@ import request from 'supertest'
 import { describe, expect, it } from 'vitest'
 import { build } from '../helpers/build.ts'
 
+const OPEN_INFERENCE = [
+  '/v2',
+  '/v2/health/live',
+  '/v2/health/ready',
+  '/v2/models',
+  '/v2/models/stats',
+  ...['/v2/models/{model}', '/v2/models/{model}/versions/{version}'].flatMap((path) =>
+    ['', '/ready', '/config', '/stats', '/infer'].map((end) => path + end),
+  ),
+]
+
 describe('the API’s description', () => {
   it('lists every route with its inputs and its failures', async () => {
     const { app } = await build()
     const { body } = await request(app.server).get('/openapi.json')
     expect(body.openapi).toMatch(/^3\.1/)
-    expect(Object.keys(body.paths).sort()).toEqual(['/classify', '/embed', '/info', '/livez', '/metrics', '/readyz'])
+    expect(
+      Object.keys(body.paths)
+        .filter((path) => !path.startsWith('/v2'))
+        .sort(),
+    ).toEqual(['/classify', '/embed', '/info', '/livez', '/metrics', '/readyz'])
     const { requestBody, parameters, responses } = body.paths['/classify'].post
     expect(Object.keys(requestBody.content).sort()).toEqual([
       'application/json',
@@ -45,6 +60,22 @@ describe('the API’s description', () => {
     expect(header).toMatchObject({ description: expect.any(String), schema: { type: 'string' } })
   })
 
+  it('has the Open Inference Protocol, its requests and its errors', async () => {
+    const { app } = await build()
+    const { body } = await request(app.server).get('/openapi.json')
+    expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(OPEN_INFERENCE))
+    const { requestBody, responses } = body.paths['/v2/models/{model}/infer'].post
+    expect(requestBody.content['application/json'].schema).toMatchObject({
+      type: 'object',
+      required: ['inputs'],
+      properties: { id: { type: 'string' }, inputs: { type: 'array' }, outputs: { type: 'array' } },
+    })
+    for (const status of ['4XX', '5XX']) {
+      const { schema } = responses[status].content['application/json']
+      expect(schema).toMatchObject({ type: 'object', properties: { error: { type: 'string' } } })
+    }
+  })
+
   it('tells what a model without a classifier answers', async () => {
     const { app } = await build()
     const { body } = await request(app.server).get('/openapi.json')
@@ -53,22 +84,22 @@ describe('the API’s description', () => {
   })
 
   it('asks for a key where one is needed, and only there', async () => {
-    const security = async (apiKeys: string[]): Promise<unknown> => {
+    const security = async (apiKeys: string[]): Promise<[string, unknown][]> => {
       const { app } = await build({ apiKeys })
       const { body } = await request(app.server).get('/openapi.json')
       const scheme = body.components.securitySchemes.bearer
       expect(scheme).toEqual({ type: 'http', scheme: 'bearer' })
       const operations = Object.entries<Record<string, { security?: unknown }>>(body.paths)
       return operations.flatMap(([path, methods]) =>
-        Object.values(methods).flatMap((each) => (each.security ? [[path, each.security]] : [])),
+        Object.values(methods).flatMap((each) => (each.security ? [[path, each.security] as [string, unknown]] : [])),
       )
     }
     const bearer = [{ bearer: [] }]
-    expect(await security(['key'])).toEqual([
-      ['/info', bearer],
-      ['/classify', bearer],
-      ['/embed', bearer],
-    ])
+    const open = ['/v2/health/live', '/v2/health/ready']
+    const secured = ['/info', '/classify', '/embed', ...OPEN_INFERENCE.filter((path) => !open.includes(path))]
+    expect(Object.fromEntries(await security(['key']))).toEqual(
+      Object.fromEntries(secured.map((path) => [path, bearer])),
+    )
     expect(await security([])).toEqual([])
   })
 

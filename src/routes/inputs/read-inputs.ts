@@ -48,8 +48,8 @@ function readBinary(body: Buffer, shape: InputShape, limits: Limits): RawInput[]
   return Array.from({ length: count }, (_, i) => ({ values: body.subarray(i * itemBytes, (i + 1) * itemBytes) }))
 }
 
-/** The first three bytes of a JPEG may begin a tensor too, as 1.9988; with the marker that comes next it is -2e15 or more. */
-function pictureFormat(body: Buffer): ImageFormat | undefined {
+/** What the bytes begin like, if it is a picture. The first three bytes of a JPEG may begin a tensor too, as 1.9988; with the marker that comes next it is -2e15 or more. */
+export function pictureFormat(body: Buffer): ImageFormat | undefined {
   const format = decodedFormat(body)
   return format === 'jpeg' && (body[3] ?? 0) < 0xd8 ? undefined : format
 }

@@ -49,18 +49,19 @@ export function readInput(
   const { bytes } = tensor
   const expected = count * length * numbers.size
   if (bytes.length !== expected) {
-    throw invalid(`${tensor.datatype} of shape [${tensor.shape}] has ${expected} bytes; there are ${bytes.length}`)
+    throw invalid(`${tensor.datatype} of ${written(tensor)} has ${expected} bytes; there are ${bytes.length}`)
   }
   return split(bytes, count).map(numbers.input)
 }
 
 /** The first dimension of a declared shape, the others of which must be `rest`. */
-function countInputs({ shape, datatype }: InputTensor, rest: number[]): number {
+function countInputs(tensor: InputTensor, rest: number[]): number {
+  const { datatype, shape } = tensor
   const [count = 0, ...others] = shape
   // Pictures may stand in a column, as clients of ensembles send them.
   const isColumn = rest.length === 0 && others.length === 1 && others[0] === 1
   if (Number.isSafeInteger(count) && count >= 1 && (isColumn || String(others) === String(rest))) return count
-  throw invalid(`${datatype} must have shape [${['N', ...rest].join(',')}], N from 1; this has [${shape}]`)
+  throw invalid(`${datatype} must have shape [${['N', ...rest].join(',')}], N from 1; this has ${written(tensor)}`)
 }
 
 function split(bytes: Uint8Array, count: number): Uint8Array[] {
@@ -74,10 +75,11 @@ function splitRows(values: Float32Array | Uint8Array, count: number): RawInput[]
 }
 
 /** Numbers of a JSON array, flat or nested. They are counted before memory is taken for them. */
-function fromValues({ values, datatype, shape }: InputTensor, length: number): Float32Array | Uint8Array {
+function fromValues(tensor: InputTensor, length: number): Float32Array | Uint8Array {
+  const { values, datatype } = tensor
   if (!Array.isArray(values)) throw invalid(`input "${INPUT_NAME}" has no data`)
   const found = countElements(values)
-  if (found !== length) throw invalid(`shape [${shape}] has ${length} elements; there are ${found}`)
+  if (found !== length) throw invalid(`${written(tensor)} has ${length} elements; there are ${found}`)
   const isPixels = datatype === 'UINT8'
   const out = isPixels ? new Uint8Array(length) : new Float32Array(length)
   let at = 0
@@ -104,11 +106,14 @@ function countElements(values: unknown[]): number {
   return values.reduce<number>((sum, value) => sum + (Array.isArray(value) ? countElements(value) : 1), 0)
 }
 
-function readPictures({ values, bytes, shape }: InputTensor, count: number): RawInput[] {
-  const elements = bytes === undefined ? values : splitElements(bytes)
+function readPictures(tensor: InputTensor, count: number): RawInput[] {
+  const { values, bytes } = tensor
+  const elements = bytes === undefined ? values : splitElements(bytes, count)
   if (!Array.isArray(elements)) throw invalid(`input "${INPUT_NAME}" has no data`)
   const flat: unknown[] = elements.flat()
-  if (flat.length !== count) throw invalid(`shape [${shape}] has ${count} elements; there are ${flat.length}`)
+  if (flat.length !== count) {
+    throw invalid(`${written(tensor)} has ${count} elements; there are ${flat.length > count ? 'more' : flat.length}`)
+  }
   return flat.map((element, i): RawInput => {
     if (element instanceof Uint8Array) return { image: element }
     if (typeof element !== 'string') throw invalid(`element ${i} is not a string; an image is sent as base64`)
@@ -120,11 +125,11 @@ function readPictures({ values, bytes, shape }: InputTensor, count: number): Raw
   })
 }
 
-/** The elements of a BYTES tensor: views. */
-function splitElements(bytes: Uint8Array): Uint8Array[] {
+/** The elements of a BYTES tensor: views. Not many more than `count`, since each may be empty. */
+function splitElements(bytes: Uint8Array, count: number): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const elements: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length && elements.length <= count; ) {
     const start = at + 4
     const end = start <= bytes.length ? start + view.getUint32(at, true) : Number.POSITIVE_INFINITY
     if (end > bytes.length) throw invalid(`element ${elements.length} of BYTES ends behind the data`)
@@ -136,6 +141,11 @@ function splitElements(bytes: Uint8Array): Uint8Array[] {
 
 function invalid(detail: string): ServeError {
   return new ServeError('invalid_tensor', detail)
+}
+
+/** A client's shape, short enough for a sentence. */
+function written({ shape }: InputTensor): string {
+  return `shape [${shape.slice(0, 8)}${shape.length > 8 ? ',...' : ''}]`
 }
 
 /** A client's text, short enough for a sentence. */

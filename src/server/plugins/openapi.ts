@@ -16,6 +16,7 @@ export const openapi = fp(async (app: FastifyInstance) => {
       info: { title: 'resnet-serve', version, description: 'Class logits and embeddings of pictures.' },
       tags: [
         { name: 'inference', description: 'Pictures in, logits and embeddings out' },
+        { name: 'open inference protocol', description: 'For the clients of Triton and KServe' },
         { name: 'health', description: 'For balancers and monitoring' },
         { name: 'info', description: 'What is served' },
       ],
