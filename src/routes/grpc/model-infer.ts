@@ -2,10 +2,10 @@ import type { Long } from 'protobufjs'
 import { ServeError } from '../../errors.ts'
 import type { Model, Prediction } from '../../model/model.ts'
 import { infer } from '../infer.ts'
-import { chooseOutputs, type OutputTensor, outputTensors } from '../open-inference/outputs.ts'
+import { tensorBytes } from '../open-inference/infer-response.ts'
+import { chooseOutputs, type OutputTensor, outputTensors, type RequestedOutput } from '../open-inference/outputs.ts'
 import { readScheduling } from '../open-inference/parameters.ts'
 import { type InputTensor, readInput } from '../open-inference/read-input.ts'
-import { bytesOf } from '../results.ts'
 import type { Services } from '../services.ts'
 import type { Patience } from './unary.ts'
 
@@ -52,12 +52,7 @@ export async function modelInfer(
   const model = findModel(services, request.model_name, request.model_version)
   const { manifest } = model
   const { timeoutMs, priority } = readScheduling(plain(request.parameters))
-  const chosen = chooseOutputs(
-    request.outputs.map(({ name, parameters }) => {
-      return { name, classification: plain(parameters).classification as number | undefined }
-    }),
-    manifest,
-  )
+  const chosen = chooseOutputs(request.outputs.map(requestedOutput), manifest)
   const inputs = readInput(inputTensors(request), manifest.input, services.limits)
   const { predictions } = await infer(services, {
     model,
@@ -76,8 +71,16 @@ export async function modelInfer(
       const { name, datatype, shape } = output
       return isRaw ? { name, datatype, shape } : { name, datatype, shape, contents: typedContents(output) }
     }),
-    raw_output_contents: isRaw ? outputs.map(rawContents) : [],
+    raw_output_contents: isRaw ? outputs.map(({ data }) => tensorBytes(data)) : [],
   }
+}
+
+function requestedOutput({ name, parameters }: ModelInferRequest['outputs'][number]): RequestedOutput {
+  const { classification, shared_memory_region } = plain(parameters)
+  if (shared_memory_region !== undefined) {
+    throw new ServeError('invalid_parameter', 'there is no shared memory: take the outputs from the answer')
+  }
+  return { name, classification: classification as number | undefined }
 }
 
 /** Raw contents are one for each input, in their order; a request has them or typed contents, not both. */
@@ -106,13 +109,6 @@ function typedValues(datatype: string, contents: InferTensorContents | null): un
 function typedContents({ datatype, data }: OutputTensor): object {
   if (datatype === 'BYTES') return { bytes_contents: data.map((text) => Buffer.from(text)) }
   return { fp32_contents: Array.from(data) }
-}
-
-function rawContents({ datatype, data }: OutputTensor): Uint8Array {
-  if (datatype === 'FP32') return bytesOf(data)
-  const elements = data.map((text) => Buffer.from(text))
-  const lengths = elements.map(({ length }) => new Uint8Array(Uint32Array.of(length).buffer))
-  return Buffer.concat(elements.flatMap((element, i) => [lengths[i] as Uint8Array, element]))
 }
 
 /** Parameters as JSON would have them. */
