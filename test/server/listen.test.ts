@@ -2,10 +2,11 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { listen } from '../../src/server/listen.ts'
 import { build } from '../helpers/build.ts'
 import { answer } from '../helpers/fake-model.ts'
+import { buildGrpc } from '../helpers/grpc.ts'
 
 // On Linux all of 127.0.0.0/8 is the loopback, so that two addresses are there without IPv6 as well.
 const TWO_ADDRESSES = async (): Promise<string[]> => ['127.0.0.1', '127.0.0.2']
@@ -134,6 +135,29 @@ describe('a server at HOST=localhost', () => {
     await listen({ app }, LOCALHOST, async () => ['127.0.0.1', '192.0.2.1'])
     expect(await ask('127.0.0.1', portOf(app))).toMatch(/^HTTP\/1.1 200 /)
     expect(log.filter((line) => /localhost is 192.0.2.1 too/.test(line))).toHaveLength(1)
+  })
+})
+
+describe('gRPC', () => {
+  it('is at every address of HTTP, and names a GRPC_PORT that is taken', async () => {
+    const { app, grpc } = await buildGrpc()
+    const HTTP2 = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+    const log: string[] = []
+    vi.spyOn(app.log, 'info').mockImplementation((line: unknown) => void log.push(String(line)))
+    await listen({ app, grpc }, { ...LOCALHOST, GRPC_PORT: 0 }, TWO_ADDRESSES)
+    const ports = log.flatMap((line) => /^gRPC server .*:(\d+)$/.exec(line)?.slice(1) ?? [])
+    expect(ports).toHaveLength(2)
+    const GRPC_PORT = Number(ports[0])
+    for (const host of await TWO_ADDRESSES()) {
+      const socket = connect(GRPC_PORT, host)
+      socket.write(HTTP2)
+      // A frame of settings.
+      expect(((await once(socket, 'data')) as [Buffer])[0][3]).toBe(4)
+      socket.destroy()
+    }
+    const other = await buildGrpc()
+    const refusal = listen(other, { HOST: '127.0.0.1', PORT: 0, GRPC_PORT })
+    await expect(refusal).rejects.toThrow(`GRPC_PORT is ${GRPC_PORT}: cannot listen there`)
   })
 })
 
