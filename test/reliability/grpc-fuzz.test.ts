@@ -1,6 +1,7 @@
+import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { buildGrpc } from '../helpers/grpc.ts'
 import { fuzzModelInfer } from './grpc-fuzz.ts'
 
@@ -10,6 +11,37 @@ const RUNS = 300
 describe('gRPC', () => {
   it('blames no damaged ModelInfer request on the server', async () => {
     await fuzzModelInfer(RUNS)
+  })
+
+  it('outlives any path and any metadata, and writes none of it to stderr', async () => {
+    const stderr = vi.spyOn(console, 'error')
+    const { client, port } = await buildGrpc()
+    const session = connectHttp2(`http://127.0.0.1:${port}`).on('error', () => {})
+    onTestFinished(() => session.destroy())
+    const text = fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)) })
+    const key = fc.constantFrom(
+      'authorization',
+      'grpc-timeout',
+      'grpc-encoding',
+      'x-request-id',
+      'x-bin',
+      'content-type',
+    )
+    const path = fc.oneof(text, fc.constant('inference.GRPCInferenceService/ServerLive'))
+    const property = fc.asyncProperty(path, key, text, async (sent, name, value) => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': `/${sent}`,
+        'content-type': 'application/grpc',
+        [name]: value,
+      })
+      stream.on('error', () => {}).resume()
+      stream.end(Buffer.alloc(5))
+      if (!stream.closed) await new Promise((closed) => stream.once('close', closed))
+    })
+    await fc.assert(property, { numRuns: RUNS })
+    expect((await client.call('ServerLive')).message).toEqual({ live: true })
+    expect(stderr).not.toHaveBeenCalled()
   })
 
   it('outlives any bytes on a connection, after the beginning of HTTP/2 or without it', async () => {

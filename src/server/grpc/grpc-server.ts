@@ -1,5 +1,5 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js'
 import { HEALTH_SERVICE, healthService } from '../../routes/grpc/health.ts'
 import { INFERENCE_SERVICE, inferenceService } from '../../routes/grpc/inference-service.ts'
 import type { ConnectionLimits } from '../http-server.ts'
@@ -28,6 +28,8 @@ export interface GrpcServer {
 
 export function createGrpcServer(options: GrpcOptions): GrpcServer {
   const { services, connections } = options
+  // grpc-js would write metadata that it cannot read to stderr, keys among it.
+  setLogVerbosity(logVerbosity.NONE)
   const calls = new Set<GuardedCall>()
   const server = new Server({
     'grpc.max_receive_message_length': services.limits.maxBodyBytes,
