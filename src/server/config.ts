@@ -16,6 +16,7 @@ const Schema = Type.Object(OPTIONS)
 export type Config = Omit<
   Static<typeof Schema>,
   | 'API_KEYS'
+  | 'GRPC_PORT'
   | 'TRUST_PROXY'
   | 'CORS_ORIGINS'
   | 'ALLOWED_BATCH_SIZES'
@@ -25,6 +26,8 @@ export type Config = Omit<
 > & {
   OVERLOAD_STATUS: 429 | 503
   API_KEYS: ApiKey[]
+  /** Undefined where there is no gRPC. */
+  GRPC_PORT: number | undefined
   TRUST_PROXY: string[]
   CORS_ORIGINS: string[]
   /** Ascending. */
@@ -52,6 +55,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     API_KEYS: parseApiKeys(values.API_KEYS),
     TRUST_PROXY: listOf('TRUST_PROXY', values.TRUST_PROXY, isNetwork, 'an address, a network or loopback'),
     CORS_ORIGINS: listOf('CORS_ORIGINS', values.CORS_ORIGINS, isOrigin, 'an origin like https://app.example.com, or *'),
+    GRPC_PORT: parsePort('GRPC_PORT', values.GRPC_PORT),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
@@ -161,6 +165,13 @@ function isNetwork(text: string): boolean {
 /** As a browser's `Origin` header says it. */
 function isOrigin(text: string): boolean {
   return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
+}
+
+function parsePort(option: string, value: string): number | undefined {
+  if (value === '') return undefined
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN
+  if (port <= 65_535) return port
+  throw new ConfigError(`${option} is "${value}": must be a port from 0 to 65535, or empty`)
 }
 
 function parseBatchSizes(value: string, maxBatchSize: number): number[] {

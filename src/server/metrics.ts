@@ -16,11 +16,11 @@ const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
  */
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #requests = this.#counter('resnet_requests_total', 'Requests answered, by route, method and HTTP status.', [
-    'route',
-    'method',
-    'status',
-  ])
+  readonly #requests = this.#counter(
+    'resnet_requests_total',
+    'Requests answered, by route, method and HTTP status; of gRPC by path and status.',
+    ['route', 'method', 'status'],
+  )
   readonly #errors = this.#counter('resnet_request_errors_total', 'Requests that failed, by error code.', ['code'])
   readonly #keys = this.#counter('resnet_requests_by_key_total', 'Requests answered, by the name of their API key.', [
     'key',
@@ -91,8 +91,24 @@ export class Metrics {
 
   observeRequest(route: string, method: string, status: number, seconds: number, errorCode: string | undefined): void {
     this.#requests.inc({ route, method, status })
+    this.#observeEnd(method === 'POST', seconds, errorCode)
+  }
+
+  /** A gRPC call: `path` is `/package.Service/Method`, `status` is the name of its status. */
+  observeCall(
+    path: string,
+    status: string,
+    seconds: number,
+    errorCode: string | undefined,
+    isInference: boolean,
+  ): void {
+    this.#requests.inc({ route: path, method: 'gRPC', status })
+    this.#observeEnd(isInference, seconds, errorCode)
+  }
+
+  #observeEnd(isInference: boolean, seconds: number, errorCode: string | undefined): void {
     if (errorCode !== undefined) this.#errors.inc({ code: errorCode })
-    if (method !== 'POST') return
+    if (!isInference) return
     this.#stages.request.observe(seconds)
     if (errorCode !== undefined && REFUSALS.has(errorCode)) this.#refusals.inc({ reason: errorCode })
   }

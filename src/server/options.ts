@@ -24,6 +24,11 @@ export const OPTIONS = {
     'Address to listen on; `0.0.0.0` in containers. `localhost` takes both 127.0.0.1 and ::1, where they are there. conda sets a `HOST` of its own: unset it.',
   ),
   PORT: count(8080, 'port', [0, 65535], 'Port to listen on; 0 takes any free one.'),
+  GRPC_PORT: text(
+    '',
+    'port',
+    'Port for gRPC (Open Inference Protocol), at the same address; 0 takes any free one. Empty: there is no gRPC.',
+  ),
   LISTEN_WHEN: choice(
     'starting',
     'moment',

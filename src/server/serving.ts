@@ -3,15 +3,18 @@ import { systemClock } from '../batching/clock.ts'
 import { type GpuFacts, readGpuFacts } from '../engines/gpu.ts'
 import { ServedModel } from '../model/served-model.ts'
 import { type RepositoryEntry, readRepository } from '../repository/repository.ts'
-import type { Readiness } from '../routes/services.ts'
+import type { Readiness, Services } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import { assemble } from './assemble.ts'
 import { type Config, childEnvironment } from './config.ts'
 import { Connections } from './connections.ts'
+import type { GrpcServer } from './grpc/grpc-server.ts'
 
 /** The assembled server. Call `start`, then `beginDraining`, then `stop`. */
 export interface Serving {
   readonly app: FastifyInstance
+  /** Undefined where there is no gRPC. */
+  readonly grpc: GrpcServer | undefined
   /** Opens the engine and loads every model. HTTP may listen meanwhile; it says "starting". Rejects with the reason. */
   start(): Promise<void>
   readonly connections: Connections
@@ -47,27 +50,33 @@ export async function createServing(
     return engine.state === 'ready' ? 'ready' : 'engine_unavailable'
   }
 
-  const app = await buildApp({
-    services: {
-      clock: systemClock,
-      models,
-      images,
-      limits: {
-        maxBodyBytes: config.MAX_BODY_BYTES,
-        maxPendingBytes: config.MAX_PENDING_BYTES,
-        maxJsonValues: config.MAX_JSON_VALUES,
-        maxInputs: config.MAX_INPUTS_PER_REQUEST,
-        requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
-      },
-      readiness,
-      // Images being decoded will need places in the queue too.
-      refusal: (model, inputs, deadline, priority) =>
-        pressure.refusal ?? model.refusal(images.pending + inputs, deadline, priority),
-      engine: () => engine.info,
-      gpus: () => gpus,
-      observeStages: (timings) => metrics.observeStages(timings),
-      metrics: () => metrics.expose(),
+  const services: Services = {
+    clock: systemClock,
+    models,
+    images,
+    limits: {
+      maxBodyBytes: config.MAX_BODY_BYTES,
+      maxPendingBytes: config.MAX_PENDING_BYTES,
+      maxJsonValues: config.MAX_JSON_VALUES,
+      maxInputs: config.MAX_INPUTS_PER_REQUEST,
+      requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     },
+    readiness,
+    // Images being decoded will need places in the queue too.
+    refusal: (model, inputs, deadline, priority) =>
+      pressure.refusal ?? model.refusal(images.pending + inputs, deadline, priority),
+    engine: () => engine.info,
+    gpus: () => gpus,
+    observeStages: (timings) => metrics.observeStages(timings),
+    metrics: () => metrics.expose(),
+  }
+  const connections = {
+    maximum: config.MAX_CONNECTIONS,
+    maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
+    keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+  }
+  const app = await buildApp({
+    services,
     metrics,
     access: {
       apiKeys: config.API_KEYS,
@@ -77,13 +86,16 @@ export async function createServing(
       trustedProxies: config.TRUST_PROXY,
     },
     overloadStatus: config.OVERLOAD_STATUS,
-    connections: {
-      maximum: config.MAX_CONNECTIONS,
-      maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
-      keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
-    },
+    connections,
     logger,
   })
+  let grpc: GrpcServer | undefined
+  if (config.GRPC_PORT !== undefined) {
+    // Not loaded where it is not used.
+    const { createGrpcServer } = await import('./grpc/grpc-server.ts')
+    const { API_KEYS: apiKeys } = config
+    grpc = createGrpcServer({ services, metrics, budget: app.bodyBudget, apiKeys, connections, logger })
+  }
 
   async function load(entry: RepositoryEntry): Promise<void> {
     const { manifest } = entry
@@ -99,6 +111,7 @@ export async function createServing(
 
   return {
     app,
+    grpc,
     connections: new Connections(app.server, systemClock),
 
     async start() {
@@ -116,7 +129,7 @@ export async function createServing(
     },
 
     async stop() {
-      await app.close()
+      await Promise.all([app.close(), grpc?.close()])
       await batcher.drain()
       await engine.stop()
     },

@@ -75,5 +75,5 @@ export async function build(options: BuildOptions = {}) {
   await app.ready()
   const { onEnd = onTestFinished } = options
   onEnd(() => app.close())
-  return { app, model, services }
+  return { app, model, services, metrics, logger }
 }

@@ -15,12 +15,15 @@ describe('loadConfig', () => {
       ENGINE: 'auto',
       BATCH_TIMEOUT_MS: 0,
       API_KEYS: [],
+      GRPC_PORT: undefined,
     })
   })
 
   it.each([
     ['PORT', '80a'],
     ['PORT', '70000'],
+    ['GRPC_PORT', 'on'],
+    ['GRPC_PORT', '70000'],
     ['ENGINE', 'gpu'],
     ['LOG_LEVEL', 'loud'],
     ['MAX_BATCH_SIZE', '0'],
