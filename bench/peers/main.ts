@@ -20,7 +20,7 @@ async function main(argv: string[]): Promise<void> {
   }
   const { peers, timing, jsonFile } = options
   const facts = { date: new Date().toISOString(), machine: machine(), python: pythonVersion(PYTHON) }
-  const [entry] = readRepository(resolve(import.meta.dirname, '../../models'))
+  const [entry] = await readRepository(resolve(import.meta.dirname, '../../models'))
   if (entry === undefined) throw new Error('no model')
   const inputs = await makeInputs(entry.manifest.input, INPUTS)
   const reference = await readReference(inputs)

@@ -34,6 +34,15 @@ const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded',
  * before it is decoded. From then on the model enforces the deadline. Knows no protocol.
  */
 export async function infer(services: Services, request: InferenceRequest): Promise<Inference> {
+  const end = services.inFlight.begin()
+  try {
+    return await decodeAndPredict(services, request)
+  } finally {
+    end()
+  }
+}
+
+async function decodeAndPredict(services: Services, request: InferenceRequest): Promise<Inference> {
   const { clock } = services
   const { model, inputs: raw, partial = false, ...options } = request
   const refused = services.refusal(model, raw.length, options.deadline)

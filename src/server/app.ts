@@ -8,6 +8,7 @@ import { embed } from '../routes/embed.ts'
 import { health } from '../routes/health.ts'
 import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
+import { repository } from '../routes/open-inference/repository.ts'
 import type { Services } from '../routes/services.ts'
 import { boundServer, type ConnectionLimits, httpOptions } from './http-server.ts'
 import type { Metrics } from './metrics.ts'
@@ -29,6 +30,8 @@ export interface AppOptions {
   metrics: Metrics
   /** Empty: no key is needed. */
   apiKeys: string[]
+  /** Undefined: nobody may change the models. */
+  adminApiKey?: string | undefined
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
@@ -37,7 +40,7 @@ export interface AppOptions {
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, apiKeys, logger, connections, overloadStatus } = options
+  const { services, metrics, apiKeys, adminApiKey, logger, connections, overloadStatus } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -75,6 +78,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await secured.register(classify(services))
     await secured.register(embed(services))
   })
+  if (adminApiKey !== undefined) {
+    await app.register(async (administration) => {
+      await requireApiKey(administration, [adminApiKey])
+      await administration.register(repository(services))
+    })
+  }
   return app
 }
 

@@ -5,6 +5,7 @@ import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { type Static, Type } from 'typebox'
 import { EMPTY_HAS_MEANING, OPTIONS } from './options.ts'
+import type { NameAndVersion } from './startup-models.ts'
 
 /** The folder of models/ and package.json: two levels above this file, in src/ and in dist/. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -13,13 +14,26 @@ const Schema = Type.Object(OPTIONS)
 
 export type Config = Omit<
   Static<typeof Schema>,
-  'API_KEYS' | 'ALLOWED_BATCH_SIZES' | 'DEFAULT_MODEL' | 'OVERLOAD_STATUS' | 'CUDA_VISIBLE_DEVICES'
+  | 'API_KEYS'
+  | 'ADMIN_API_KEY'
+  | 'ALLOWED_BATCH_SIZES'
+  | 'LOAD_MODELS'
+  | 'DEFAULT_MODEL'
+  | 'DEFAULT_VERSIONS'
+  | 'STRICT_STARTUP'
+  | 'OVERLOAD_STATUS'
+  | 'CUDA_VISIBLE_DEVICES'
 > & {
   OVERLOAD_STATUS: 429 | 503
   API_KEYS: string[]
+  ADMIN_API_KEY: string | undefined
   /** Ascending. */
   ALLOWED_BATCH_SIZES: number[]
+  LOAD_MODELS: NameAndVersion[]
   DEFAULT_MODEL: string | undefined
+  /** By the model's name. */
+  DEFAULT_VERSIONS: ReadonlyMap<string, string>
+  STRICT_STARTUP: boolean
   CUDA_VISIBLE_DEVICES: string[] | undefined
 }
 
@@ -41,7 +55,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     OVERLOAD_STATUS: values.OVERLOAD_STATUS === '429' ? 429 : 503,
     API_KEYS: parseApiKeys(values.API_KEYS),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
+    ADMIN_API_KEY: values.ADMIN_API_KEY || undefined,
+    LOAD_MODELS: list(values.LOAD_MODELS).map(nameAndVersion),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
+    DEFAULT_VERSIONS: parseDefaultVersions(values.DEFAULT_VERSIONS),
+    STRICT_STARTUP: values.STRICT_STARTUP === 'true',
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
@@ -75,11 +93,11 @@ export function childEnvironment(variables: Record<string, string> = {}): NodeJS
 }
 
 /**
- * The environment of npm, pip and compilers: all of this process's but the server's own secret, with these variables on
+ * The environment of npm, pip and compilers: all of this process's but the server's own secrets, with these variables on
  * top. They are the operator's own tools, whose settings, proxies and credentials have any name.
  */
 export function toolEnvironment(variables: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const { API_KEYS: _, ...env } = process.env
+  const { API_KEYS: _keys, ADMIN_API_KEY: _key, ...env } = process.env
   return { ...env, ...variables }
 }
 
@@ -118,6 +136,24 @@ function parseApiKeys(value: string): string[] {
   const keys = list(value)
   if (value !== '' && keys.length === 0) throw new ConfigError(`API_KEYS is "${value}": has no key in it`)
   return keys
+}
+
+function parseDefaultVersions(value: string): Map<string, string> {
+  const versions = new Map<string, string>()
+  for (const item of list(value)) {
+    const { name, version } = nameAndVersion(item)
+    if (!version || versions.has(name)) {
+      throw new ConfigError(`DEFAULT_VERSIONS is "${value}": must be name:version, and one for each name`)
+    }
+    versions.set(name, version)
+  }
+  return versions
+}
+
+/** `name` or `name:version`; neither has a colon in it. */
+function nameAndVersion(item: string): NameAndVersion {
+  const [name = '', version] = item.split(':', 2)
+  return { name, version: version || undefined }
 }
 
 function parseBatchSizes(value: string, maxBatchSize: number): number[] {

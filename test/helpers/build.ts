@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/batching/clock.ts'
 import { ServeError } from '../../src/errors.ts'
 import { ModelCatalog } from '../../src/model/catalog.ts'
+import { InFlight } from '../../src/model/in-flight.ts'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
 import type { Limits, Services } from '../../src/routes/services.ts'
 import { type AppOptions, buildApp } from '../../src/server/app.ts'
@@ -27,10 +28,15 @@ export async function build(options: BuildOptions = {}) {
   const models = new ModelCatalog()
   for (const each of options.models ?? [model]) models.add(each)
   const metrics = new Metrics()
-  metrics.watch({ queueDepth: 0 }, { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } })
+  metrics.watch(
+    { queueDepth: 0 },
+    { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } },
+    models,
+  )
   const services: Services = {
     clock: systemClock,
     models,
+    inFlight: new InFlight(),
     images: new ImageDecoder({ maxPixels: 1_000_000, maxSide: 5000, timeoutS: 10, maxPending: 100 }),
     limits: {
       maxBodyBytes: 100_000,

@@ -61,6 +61,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ processes: 2 })
     await pool.start()
     await pool.load('a', entry)
+    await pool.load('who', entry)
     const [first, second] = pool.members.map(({ pid }) => pid)
     const who = async () => [...(await run('who')).logits]
     expect(await who()).toEqual([first, 0])
@@ -76,6 +77,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ processes: 2 })
     await pool.start()
     await pool.load('a', entry)
+    await pool.load('who', entry)
     await kill(pool, 0)
     await eventually(() => expect(pool.ready).toBe(1))
     const answers = await Promise.all([run('who'), run('who')])
@@ -118,6 +120,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ devices: ['0', '1'] })
     await pool.start()
     await pool.load('a', entry)
+    await pool.load('hangs', entry)
     const hanging = run('hangs').catch((error) => error)
     expect((await run()).logits[0]).toBe(2)
     expect((await run()).logits[0]).toBe(2)

@@ -80,6 +80,7 @@ describe('EngineSupervisor', () => {
     await engine.start()
     await engine.load('a', entry)
     await engine.load('b', entry)
+    await engine.load('hangs', entry)
     const first = engine.pid
     const running = run('hangs')
     kill()
@@ -130,6 +131,7 @@ describe('EngineSupervisor', () => {
     await engine.start()
     await engine.load('a', entry)
     await engine.load('slow', entry)
+    await engine.load('hangs', entry)
     const first = run('slow')
     const second = run('hangs')
     await clock.advance(BATCH_TIMEOUT_MS - 1)
