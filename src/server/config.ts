@@ -5,7 +5,6 @@ import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { type Static, Type } from 'typebox'
 import { EMPTY_HAS_MEANING, OPTIONS } from './options.ts'
-import type { NameAndVersion } from './startup-models.ts'
 
 /** The folder of models/ and package.json: two levels above this file, in src/ and in dist/. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -35,6 +34,12 @@ export type Config = Omit<
   DEFAULT_VERSIONS: ReadonlyMap<string, string>
   STRICT_STARTUP: boolean
   CUDA_VISIBLE_DEVICES: string[] | undefined
+}
+
+export interface NameAndVersion {
+  name: string
+  /** All of them, unless given. */
+  version?: string | undefined
 }
 
 /** An invalid value; the message names the option. */

@@ -1,5 +1,5 @@
 import type { FoundVersion } from '../repository/repository.ts'
-import type { Config } from './config.ts'
+import type { Config, NameAndVersion } from './config.ts'
 
 type Wishes = Pick<Config, 'MODEL_REPOSITORY' | 'LOAD_MODELS' | 'DEFAULT_MODEL' | 'DEFAULT_VERSIONS' | 'STRICT_STARTUP'>
 
@@ -37,10 +37,4 @@ export function startupModels(
   if (STRICT_STARTUP && problems.length > 0) throw new Error(problems[0])
   for (const problem of problems) warn(problem)
   return chosen
-}
-
-export interface NameAndVersion {
-  name: string
-  /** All of them, unless given. */
-  version?: string | undefined
 }
