@@ -92,6 +92,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     index: failure.index,
     requestId: request.id,
   })
-  // As a string, since Fastify would add a charset to the type of an object.
-  return reply.code(status).type(type).send(JSON.stringify(body))
+  // As bytes, since Fastify would add a charset to the type of an object or a string.
+  return reply
+    .code(status)
+    .type(type)
+    .send(Buffer.from(JSON.stringify(body)))
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { float16ToFloat32, float32ToFloat16 } from '../../src/repository/float16.ts'
 import { readSafetensorsHeader } from '../../src/repository/safetensors-header.ts'
 
 /** How far apart the logits of two versions with successive numbers are; those of one input differ by far less. */
@@ -21,10 +22,12 @@ export function addVersion(
     weights.subarray(at, at + length),
   )
   const [, bias] = tensors.find(([name]) => name === 'linear.bias') ?? []
-  if (bias?.dtype !== 'F32') throw new Error('linear.bias is not there, or not float32')
-  for (let at = dataStart + bias.data_offsets[0]; at < dataStart + bias.data_offsets[1]; at += 4) {
-    weights.writeFloatLE(weights.readFloatLE(at) + number * VERSION_STEP, at)
-  }
+  if (bias?.dtype !== 'F32' && bias?.dtype !== 'F16') throw new Error('linear.bias is not there, or of another type')
+  const [start, end] = bias.data_offsets.map((offset) => dataStart + offset) as [number, number]
+  const bytes = weights.buffer.slice(weights.byteOffset + start, weights.byteOffset + end)
+  const values = bias.dtype === 'F32' ? new Float32Array(bytes) : float16ToFloat32(new Uint16Array(bytes))
+  const raised = values.map((value) => value + number * VERSION_STEP)
+  weights.set(new Uint8Array((bias.dtype === 'F32' ? raised : float32ToFloat16(raised)).buffer), start)
   const sha256 = createHash('sha256').update(weights).digest('hex')
   const { reference: _, quantization: __, ...rest } = manifest
   const folder = join(repository, manifest.name, version)

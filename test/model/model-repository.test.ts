@@ -158,6 +158,7 @@ describe('ModelRepository', () => {
     const { repository, engine, inFlight, clock } = await create({ start: ['a/1', 'a/2'] })
     inFlight.begin()
     const unloading = repository.unload('a', '1')
+    await settle()
     await clock.advance(29_999)
     expect(engine.calls).toEqual([])
     await clock.advance(1)

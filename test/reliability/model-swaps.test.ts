@@ -63,7 +63,8 @@ async function start(versions: string[], env: Record<string, string> = {}) {
 
 const served = (version: string, number = Number(version)): Answer => ({ status: 200, version, number })
 
-describe('models of a running server', () => {
+// `npm run soak -- swaps` is the long form. Engine processes start in these tests while clients take all cores.
+describe('models of a running server', { timeout: 240_000 }, () => {
   it('are loaded, listed, loaded again from other files and unloaded', async () => {
     const { repository, post, change, embed } = await start(['1', '2'], { LOAD_MODELS: `${MODEL_NAME}:1` })
     expect(await embed()).toEqual(served('1'))
@@ -86,19 +87,19 @@ describe('models of a running server', () => {
 
   it('are swapped under load without a failed request, and no answer is of two versions', async () => {
     const { child, repository, change, clients, exited } = await start(['1'])
-    const load = clients(32)
-    for (let number = 2; number <= 5; number++) {
+    const load = clients(8)
+    for (let number = 2; number <= 3; number++) {
       addVersion(repository, String(number))
       expect((await change('load')).status).toBe(200)
       expect((await change('unload', String(number - 1))).status).toBe(200)
     }
     // The same version again, from other files: who has the old one gets its answer from the old one.
-    addVersion(repository, '5', { number: 6 })
-    expect((await change('load', '5')).status).toBe(200)
+    addVersion(repository, '3', { number: 4 })
+    expect((await change('load', '3')).status).toBe(200)
     const answers = await load.stop()
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])
     const kinds = new Set(answers.map(({ version, number }) => `${version} by ${number}`))
-    expect(kinds).toEqual(new Set(['1 by 1', '2 by 2', '3 by 3', '4 by 4', '5 by 5', '5 by 6']))
+    expect(kinds).toEqual(new Set(['1 by 1', '2 by 2', '3 by 3', '3 by 4']))
     await vi.waitFor(async () => expect(await enginesOf(child)).toHaveLength(1), { timeout: 30_000 })
     child.kill('SIGTERM')
     expect(await exited).toBe(0)

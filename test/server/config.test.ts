@@ -31,6 +31,9 @@ describe('loadConfig', () => {
     ['MAX_INPUTS_PER_REQUEST', '2000'],
     ['MAX_PENDING_BYTES', '2048'],
     ['OVERLOAD_STATUS', '500'],
+    ['DEFAULT_VERSIONS', 'digits'],
+    ['DEFAULT_VERSIONS', 'digits:1,digits:2'],
+    ['STRICT_STARTUP', 'yes'],
   ])('names the option in its refusal: %s=%s', (option, value) => {
     expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
   })

@@ -33,6 +33,11 @@ export function repository({ repository, limits }: Services): FastifyPluginAsync
       body.length === 0 ? undefined : parseJson(body, limits),
     )
     const tags = ['repository']
+    // A change takes as long as it takes: the connection must not count as one whose client does not read.
+    app.addHook('preHandler', (request, _reply, done) => {
+      request.raw.socket.setTimeout(0)
+      done()
+    })
 
     const index = { summary: 'Models on disk and their states', tags, response: { 200: Index } }
     app.post('/v2/repository/index', { schema: index }, async ({ body }) => {
