@@ -54,6 +54,8 @@ export class ModelRepository {
   readonly #options: ModelRepositoryOptions
   /** All that a load was tried of, by `name/version`. */
   readonly #versions = new Map<string, Version>()
+  /** Keys that were loaded again under another, and that requests may hold still. */
+  readonly #replaced = new Set<string>()
   #loads = 0
   #phase: 'starting' | 'serving' | 'closed' = 'starting'
   #last: Promise<unknown> = Promise.resolve()
@@ -159,12 +161,15 @@ export class ModelRepository {
       log('error', { model: name, version }, `model ${id} was not loaded: ${reason}`)
       throw new ServeError('load_failed', `model ${id} was not loaded: ${reason}`, { cause: error })
     }
-    if (old) void this.#inTurn(() => this.#dropReplaced())
+    if (old) {
+      this.#replaced.add(old.key)
+      void this.#inTurn(() => this.#dropReplaced())
+    }
   }
 
   async #replaceWith(found: FoundVersion, key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
     const others = this.#entries()
-    const keep = new Set([...others.keys(), key])
+    const keep = new Set([...this.#keys(), key])
     const old = this.#versions.get(idOf(found))?.loaded?.key
     // What it replaces is left to the processes that have it: its files may be others by now.
     if (old !== undefined) others.delete(old)
@@ -185,8 +190,7 @@ export class ModelRepository {
     await this.#untilUnused()
     const names = versions.map(idOf).join(', ')
     try {
-      const entries = this.#entries()
-      await engine.replace(entries, { keep: new Set(entries.keys()) })
+      await engine.replace(this.#entries(), { keep: this.#keys() })
       log('info', {}, `unloaded: ${names}`)
     } catch (error) {
       log('warn', {}, `unloaded, but still in memory until the next change: ${names}: ${(error as Error).message}`)
@@ -197,7 +201,8 @@ export class ModelRepository {
   /** Ends the processes that only those requests needed which began before a version was replaced. */
   async #dropReplaced(): Promise<void> {
     await this.#untilUnused()
-    this.#options.engine.keep(new Set(this.#entries().keys()))
+    this.#replaced.clear()
+    this.#options.engine.keep(this.#keys())
   }
 
   /** Until no request holds a model that the catalog no longer has. */
@@ -206,7 +211,12 @@ export class ModelRepository {
     return inFlight.ended(clock, requestTimeoutMs)
   }
 
-  /** What the engine must have, by key. */
+  /** What requests may ask for. */
+  #keys(): Set<string> {
+    return new Set([...this.#entries().keys(), ...this.#replaced])
+  }
+
+  /** What requests are given, by key. */
   #entries(): Map<string, RepositoryEntry> {
     const loaded = [...this.#versions.values()].flatMap(({ loaded }) => loaded ?? [])
     return new Map(loaded.map(({ key, entry }) => [key, entry]))

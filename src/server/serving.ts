@@ -54,7 +54,7 @@ export async function createServing(
       clock: systemClock,
       models,
       inFlight,
-      repository,
+      repository: config.ADMIN_API_KEY === undefined ? undefined : repository,
       images,
       limits: {
         maxBodyBytes: config.MAX_BODY_BYTES,

@@ -130,6 +130,16 @@ describe('ModelRepository', () => {
     expect(engine.calls.slice(1)).toEqual(['keep a/1#3 b/1#2'])
   })
 
+  it('keeps what was replaced for its requests, also while another change is made', async () => {
+    const { repository, engine, inFlight } = await create()
+    const end = inFlight.begin()
+    await Promise.all([repository.load('a', '1'), repository.load('a', '2')])
+    expect(engine.calls.at(-1)).toBe('replace a/1#2 a/2#3; keep a/1#2 a/1#1 a/2#3')
+    end()
+    await settle()
+    expect(engine.calls.at(-1)).toBe('keep a/1#2 a/2#3')
+  })
+
   it('keeps the old one where loading it again fails', async () => {
     const { repository, engine, served, states } = await create()
     engine.onReplace = () => Promise.reject(new Error('no weights'))
