@@ -30,7 +30,7 @@ interface Version extends VersionStatus {
 }
 
 export interface ModelRepositoryOptions {
-  engine: Pick<EnginePool, 'load' | 'replace' | 'keep'>
+  engine: Pick<EnginePool, 'load' | 'replace' | 'abandon' | 'keep'>
   catalog: ModelCatalog
   inFlight: InFlight
   /** What is on disk now. */
@@ -128,9 +128,10 @@ export class ModelRepository {
     })
   }
 
-  /** Refuses all changes that have not begun. */
+  /** Refuses all changes that have not begun, and lets the one under way come to its end soon. */
   close(): void {
     this.#phase = 'closed'
+    this.#options.engine.abandon()
   }
 
   async #load(
@@ -156,10 +157,11 @@ export class ModelRepository {
       const line = { model: name, version, parameters, precision, precision_reason: precisionReason }
       log('info', { ...line, load_ms: Math.round(loadMs) }, `model ${id} is loaded`)
     } catch (error) {
-      const reason = (error as Error).message
+      const reason = this.#phase === 'closed' ? 'the server is shutting down' : (error as Error).message
       status(old ? 'READY' : 'UNAVAILABLE', old ? `loading it again failed: ${reason}` : reason, { failed: !old })
       log('error', { model: name, version }, `model ${id} was not loaded: ${reason}`)
-      throw new ServeError('load_failed', `model ${id} was not loaded: ${reason}`, { cause: error })
+      const code = this.#phase === 'closed' ? 'draining' : 'load_failed'
+      throw new ServeError(code, `model ${id} was not loaded: ${reason}`, { cause: error })
     }
     if (old) {
       this.#replaced.add(old.key)

@@ -118,6 +118,11 @@ export class EnginePool {
     return first
   }
 
+  /** Ends what `replace` has under way, which rejects. */
+  abandon(): void {
+    for (const { supervisor } of this.#members) supervisor.abandon()
+  }
+
   /** Ends the processes that were replaced and that nobody needs for one of these models. */
   keep(keys: ReadonlySet<string>): void {
     for (const { supervisor } of this.#members) supervisor.keep(keys)

@@ -51,6 +51,8 @@ export class EngineSupervisor {
   #current: Child | undefined
   /** Replaced, but the only ones with a model that is still wanted. The newest first. */
   #older: Child[] = []
+  /** Loads, to take the place of the current one. */
+  #fresh: Child | undefined
   /** All that have not ended. */
   readonly #processes = new Set<EngineProcess>()
   #state: EngineState = 'stopped'
@@ -130,7 +132,9 @@ export class EngineSupervisor {
    */
   async replace(entries: ReadonlyMap<string, RepositoryEntry>, wanted?: string): Promise<LoadedInfo | undefined> {
     const child = this.#spawn(new Map([...entries].map(([key, entry]) => [key, this.#paramsOf(key, entry)])))
+    this.#fresh = child
     const info = await this.#prepare(child, () => this.#state !== 'stopped', wanted)
+    this.#fresh = undefined
     this.#callOffRestart()
     const old = this.#current
     this.#current = child
@@ -142,6 +146,11 @@ export class EngineSupervisor {
     this.#become('ready')
     this.#watch(child)
     return wanted === undefined ? undefined : child.loaded.get(wanted)
+  }
+
+  /** Ends the fresh process, if one is loading: `replace` rejects. */
+  abandon(): void {
+    void this.#fresh?.process.stop()
   }
 
   /** Ends the older processes that are not the only one with one of these models, once they have no batch. */

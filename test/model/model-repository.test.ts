@@ -30,6 +30,11 @@ class FakeEngine {
     await this.onReplace()
     return LOADED
   }
+  /** Put in the place of nothing. */
+  onAbandon = (): void => {}
+  abandon(): void {
+    this.onAbandon()
+  }
   keep(keys: ReadonlySet<string>): void {
     this.calls.push(`keep ${[...keys].join(' ')}`)
   }
@@ -223,13 +228,15 @@ describe('ModelRepository', () => {
 
   it('changes nothing before the start is over and after the end has begun', async () => {
     const { repository, engine } = await create()
-    let succeed = (): void => {}
-    engine.onReplace = () => new Promise((resolve) => (succeed = resolve))
-    const changes = [repository.load('a', '2'), repository.load('a', '10').catch(({ code }) => code)]
+    engine.onReplace = () =>
+      new Promise((_resolve, reject) => {
+        engine.onAbandon = () => reject(new Error('the process ended'))
+      })
+    const changes = ['2', '10'].map((version) => repository.load('a', version).catch(({ code }) => code))
     await settle()
     repository.close()
-    succeed()
-    expect(await Promise.all(changes)).toEqual([undefined, 'draining'])
+    expect(await Promise.all(changes)).toEqual(['draining', 'draining'])
+    expect(engine.calls).toHaveLength(1)
 
     const { engine: other, catalog, inFlight, clock } = await create()
     const serve = () => new FakeModel()

@@ -350,6 +350,17 @@ describe('EngineSupervisor.replace', () => {
     await expect(run('changes')).rejects.toMatchObject({ code: 'engine_unavailable' })
   })
 
+  it('is abandoned, and all is as before', async () => {
+    const { engine, run, inFolder, first } = await started('a')
+    engine.abandon()
+    const replacing = engine.replace(inFolder('a', 'loads late'), 'loads late')
+    engine.abandon()
+    await expect(replacing).rejects.toThrow('the process ended')
+    engine.abandon()
+    expect([engine.pid, engine.state]).toEqual([first, 'ready'])
+    expect((await run('a')).logits[0]).toBe(2)
+  })
+
   it('leaves no process behind when stopped meanwhile', async () => {
     const { engine, clock, inFolder, errors } = await started('a')
     const replacing = expect(engine.replace(inFolder('a', 'loads late'), 'loads late')).rejects.toThrow(
