@@ -1,7 +1,7 @@
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { compareVersions, readRepository } from '../../src/repository/repository.ts'
+import { compareVersions, readRepository, scanRepository } from '../../src/repository/repository.ts'
 import { manifestJson } from '../helpers/manifests.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
@@ -87,6 +87,29 @@ describe('readRepository', () => {
     mkdirSync(join(root, 'digits'))
     await expect(readRepository(root)).rejects.toThrow('no <name>/<version>/model.json under')
     await expect(readRepository(join(root, 'nowhere'))).rejects.toThrow('cannot read the model repository')
+  })
+})
+
+describe('scanRepository', () => {
+  it('finds broken versions too, and says what is wrong with them', async () => {
+    const root = temporaryFolder({ 'digits/1/model.json': model('digits', '1'), 'digits/2/model.json': '{' })
+    expect(await scanRepository(root)).toMatchObject([
+      { name: 'digits', version: '1', entry: { manifest: { version: '1' } } },
+      { name: 'digits', version: '2', entry: { message: expect.stringContaining('digits/2/model.json: not JSON') } },
+    ])
+  })
+
+  it('has another fingerprint of a version when one of its files has changed, and the same when none has', async () => {
+    const root = temporaryFolder({ 'digits/1/model.json': model('digits', '1'), 'digits/2/model.json': '{' })
+    const fingerprints = async () => (await scanRepository(root)).map(({ fingerprint }) => fingerprint)
+    const before = await fingerprints()
+    expect(await fingerprints()).toEqual(before)
+    writeFileSync(join(root, 'digits/2/weights.safetensors'), 'a')
+    const [first, second] = await fingerprints()
+    expect(first).toBe(before[0])
+    writeFileSync(join(root, 'digits/2/weights.safetensors'), 'ab')
+    const [, third] = await fingerprints()
+    expect(new Set([before[1], second, third]).size).toBe(3)
   })
 })
 
