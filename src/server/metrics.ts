@@ -75,7 +75,12 @@ export class Metrics {
   }
 
   /** Adds the gauges, which are read at each scrape. Call it once. */
-  watch(queue: { queueDepth: number }, engine: Pick<EnginePool, 'restarts' | 'state' | 'vitals'>): void {
+  watch(
+    queue: { queueDepth: number },
+    engine: Pick<EnginePool, 'restarts' | 'state' | 'vitals'>,
+    models: { list(): unknown[] },
+  ): void {
+    this.#gauge('resnet_models_loaded', 'Versions of models that are served.', () => models.list().length)
     this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', () => queue.queueDepth)
     this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', () => engine.restarts)
     this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => {

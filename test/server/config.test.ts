@@ -44,6 +44,9 @@ describe('loadConfig', () => {
     ['CORS_ORIGINS', 'app.example.com'],
     ['CORS_ORIGINS', 'https://app.example.com/'],
     ['CORS_ORIGINS', 'null'],
+    ['DEFAULT_VERSIONS', 'digits'],
+    ['DEFAULT_VERSIONS', 'digits:1,digits:2'],
+    ['STRICT_STARTUP', 'yes'],
   ])('names the option in its refusal: %s=%s', (option, value) => {
     expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
   })

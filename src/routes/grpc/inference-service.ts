@@ -24,7 +24,7 @@ export function inferenceService(services: Services) {
   const answers: Record<string, Answer> = {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: isReady() }),
-    ServerMetadata: () => serverMetadata(),
+    ServerMetadata: () => serverMetadata({ repository: undefined }),
     ModelReady: ({ name, version }: Named) => ({
       ready:
         isReady() && (version === '' ? models.versionsOf(name).length > 0 : models.versionsOf(name).includes(version)),

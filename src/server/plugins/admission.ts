@@ -11,11 +11,13 @@ import type { Services } from '../../routes/services.ts'
  * connection stays usable. Register it in the scope of the inference routes; health routes must stay outside.
  */
 export const admission = fp(async (app: FastifyInstance, services: Services) => {
-  const { limits, models, refusal } = services
+  const { limits, models, inFlight, refusal } = services
   app.decorateRequest('deadline', Number.POSITIVE_INFINITY)
   app.decorateRequest('priority', 'normal')
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (request.method !== 'POST' && request.method !== 'PUT') return done()
+    // From here on the request may hold a model.
+    reply.raw.once('close', inFlight.begin())
     request.deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
     request.priority = requestPriority(request.headers)
     const { model, version } = { ...(request.query as object), ...(request.params as object) } as Record<
