@@ -10,6 +10,7 @@ import { inFile } from '../repository/in-file.ts'
 import { loadGraph } from '../repository/load-graph.ts'
 import { type Manifest, parseManifest } from '../repository/manifest.ts'
 import { quantizeReport } from './quantize-report.ts'
+import { wholeNumber } from './whole-number.ts'
 
 interface Options {
   calibration: string
@@ -109,11 +110,6 @@ class Progress {
     this.#bar = undefined
     this.#stage = undefined
   }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 is needed.')
-  return Number(text)
 }
 
 function cosine(text: string): number {

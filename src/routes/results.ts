@@ -35,7 +35,7 @@ export function partsOf(prediction: Prediction, model: Model, query: Query): Par
 }
 
 /** The embedding, scaled to length 1 with `normalize` (a zero vector stays zero). */
-export function embeddingOf({ embedding }: Prediction, query: Query): Float32Array {
+export function embeddingOf({ embedding }: Prediction, query: Pick<Query, 'normalize'>): Float32Array {
   if (!query.normalize) return embedding
   const length = Math.hypot(...embedding)
   return length === 0 ? embedding : embedding.map((value) => value / length)

@@ -1,0 +1,47 @@
+import { open, stat } from 'node:fs/promises'
+import { join, normalize } from 'node:path'
+import { glob, isDynamicPattern } from 'tinyglobby'
+import { ServeError } from '../../errors.ts'
+import { CommandError } from '../command-error.ts'
+
+const IN_FOLDERS = '**/*.{png,jpg,jpeg,webp}'
+
+/**
+ * The pictures that arguments name: files, globs that no shell has expanded, and folders with all below them (by their
+ * extension, hidden ones passed over). Each once, in the order of their names' UTF-16 code units, which no locale changes.
+ */
+export async function listPictures(names: string[]): Promise<string[]> {
+  const lists = await Promise.all(names.map(filesOf))
+  return [...new Set(lists.flat())].sort()
+}
+
+async function filesOf(name: string): Promise<string[]> {
+  const stats = await stat(name).catch(() => undefined)
+  if (stats?.isDirectory()) {
+    const files = await glob(IN_FOLDERS, { cwd: name, caseSensitiveMatch: false })
+    if (files.length === 0) throw new CommandError(`${name} holds no .png, .jpg, .jpeg or .webp`)
+    return files.map((file) => join(name, file))
+  }
+  if (stats) return [normalize(name)]
+  if (!isDynamicPattern(name)) throw new CommandError(`${name} does not exist`)
+  const files = await glob(name, { expandDirectories: false })
+  if (files.length === 0) throw new CommandError(`no file matches ${name}`)
+  return files.map((file) => normalize(file))
+}
+
+/** The bytes of a picture. Rejects with the picture's own failure. */
+export async function readPicture(path: string, maxBytes: number): Promise<Buffer> {
+  const handle = await open(path).catch((error: Error) => {
+    throw new ServeError('missing_input', `cannot be read: ${error.message}`)
+  })
+  try {
+    const stats = await handle.stat()
+    if (!stats.isFile()) throw new ServeError('missing_input', 'cannot be read: no file')
+    if (stats.size > maxBytes) {
+      throw new ServeError('payload_too_large', `the file has ${stats.size} bytes, more than ${maxBytes}`)
+    }
+    return await handle.readFile()
+  } finally {
+    await handle.close()
+  }
+}
