@@ -18,6 +18,7 @@ const ROOMS = [
   'server',
   'quantization',
   'checkpoints',
+  'client',
   'cli',
 ]
 
@@ -26,7 +27,11 @@ const SEES: Record<string, string[]> = {
   batching: ['errors'],
   quantization: ['errors', 'batching', 'resnet', 'repository', 'preprocessing', 'engines'],
   checkpoints: ['resnet', 'repository'],
+  client: [],
 }
+
+/** Rooms that the server does without: nobody imports them but cli/. */
+const ASIDE = ['quantization', 'checkpoints', 'client']
 
 interface Import {
   from: string
@@ -83,6 +88,14 @@ describe('the architecture', () => {
     expect(wrong.map(arrow)).toEqual([])
   })
 
+  it('lets cli alone import what the server does without', () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const [room, other] = [roomOf(from), roomOf(to)]
+      return room !== other && room !== 'cli' && ASIDE.includes(other)
+    })
+    expect(wrong.map(arrow)).toEqual([])
+  })
+
   it('has no circle of files', () => {
     expect(circle(imports).map(arrow)).toEqual([])
   })
@@ -106,6 +119,14 @@ describe('the architecture', () => {
 
   it('lets errors import nothing at all', () => {
     expect(importsOf(readFileSync(join(SRC, 'errors.ts'), 'utf8'))).toEqual([])
+  })
+
+  it('lets the client import nothing but itself', () => {
+    const outside = files
+      .filter(({ name }) => roomOf(name) === 'client')
+      .flatMap(({ text }) => importsOf(text))
+      .filter((path) => !path.startsWith('./'))
+    expect(outside).toEqual([])
   })
 
   it.each([

@@ -44,7 +44,8 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
           }
       setServerTiming(request, reply, services, inference)
       reply.header('x-embedding-space', embeddingSpace)
-      if (binary) reply.type(BINARY)
+      // Bytes alone do not tell one long embedding from two.
+      if (binary) reply.type(BINARY).header('x-embedding-dimensions', architecture.embeddingSize)
       return body
     })
   }

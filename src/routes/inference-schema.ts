@@ -59,6 +59,8 @@ const EmbeddingSpace = Type.String({
   description: 'Names the vector space of the embeddings. Embeddings of two spaces cannot be compared.',
 })
 
+const EmbeddingDimensions = Type.String({ pattern: '^[0-9]+$', description: 'Length of a row of raw float32.' })
+
 /** What /classify and /embed share: what is validated of their inputs, one query, the same failures. */
 export function inferenceSchema(
   operationId: string,
@@ -77,7 +79,10 @@ export function inferenceSchema(
     response: {
       200: {
         description: 'Results in the order of the inputs.',
-        headers: { 'X-Embedding-Space': EmbeddingSpace },
+        headers: {
+          'X-Embedding-Space': EmbeddingSpace,
+          ...(answers.length > 0 && { 'X-Embedding-Dimensions': EmbeddingDimensions }),
+        },
         content: { 'application/json': { schema: Answer }, ...Object.fromEntries(answers) },
       },
       '4xx': problem('The request is wrong.'),
