@@ -16,6 +16,17 @@ import { serve } from './serve.ts'
  */
 const program = new Command('resnet-serve')
   .description('HTTP embedding and inference server for ResNets trained in PyTorch')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  resnet-serve
+  resnet-serve import resnet50.pth --name photos --labels labels.txt
+  resnet-serve classify seven.png
+  resnet-serve embed photos/ --out photos.parquet
+
+Exit codes: 0 done, 1 not or not all done, 2 wrong usage`,
+  )
   .addCommand(serve(), { isDefault: true })
   .addCommand(classifyCommand())
   .addCommand(embedCommand())

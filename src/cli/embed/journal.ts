@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CommandError } from '../command-error.ts'
 import type { Answer, Embedded, Failed, ModelIdentity } from '../predictor/predictor.ts'
 import { type Line, linesOf } from './lines.ts'
@@ -136,6 +137,8 @@ export class Journal {
 
   async #write(): Promise<void> {
     await this.#current
+    // The answers of a batch come in one turn of the event loop.
+    await nextTurn()
     const text = this.#lines.join('')
     this.#lines = []
     this.#next = undefined

