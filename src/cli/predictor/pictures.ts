@@ -1,6 +1,6 @@
 import { readFile as readWithCallback } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { join, normalize } from 'node:path'
+import { isAbsolute, join, normalize } from 'node:path'
 import { promisify } from 'node:util'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import { ServeError, toServeError } from '../../errors.ts'
@@ -26,7 +26,7 @@ async function filesOf(name: string): Promise<string[]> {
   }
   if (stats) return [normalize(name)]
   if (!isDynamicPattern(name)) throw new CommandError(`${name} does not exist`)
-  const files = await glob(name, { expandDirectories: false })
+  const files = await glob(name, { expandDirectories: false, absolute: isAbsolute(name) })
   if (files.length === 0) throw new CommandError(`no file matches ${name}`)
   return files.map((file) => normalize(file))
 }
