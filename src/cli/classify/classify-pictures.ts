@@ -1,7 +1,8 @@
 import { printable } from '../../checkpoints/pickle-value.ts'
 import { CommandError } from '../command-error.ts'
+import { openPredictor } from '../predictor/open.ts'
 import { listPictures } from '../predictor/pictures.ts'
-import { type Answer, openPredictor, type PredictorOptions, predictAll } from '../predictor/predictor.ts'
+import { type Answer, type PredictorOptions, predictAll } from '../predictor/predictor.ts'
 
 /** The options of the command, as commander gives them. */
 export interface ClassifyOptions extends Omit<PredictorOptions, 'normalize'> {

@@ -54,15 +54,9 @@ export interface PredictorOptions {
   topK: number
 }
 
-/** Throws a plain Error if there is no such model, or no server. */
-export async function openPredictor(options: PredictorOptions): Promise<Predictor> {
-  if (options.url === undefined) return (await import('./in-process.ts')).openInProcess(options)
-  return await (await import('./remote.ts')).openRemote(options, options.url)
-}
-
 /**
- * Predicts every path, several at once, in no order; `onAnswer` is awaited before more is asked. Stops early when `signal`
- * is aborted, after the answers of what has been asked.
+ * Predicts every path, several at once, in no order; `onAnswer` is awaited before more is asked. When `signal` is
+ * aborted, it returns at once, and what has been asked is lost.
  */
 export async function predictAll(
   predictor: Predictor,
@@ -85,5 +79,9 @@ export async function predictAll(
       throw error
     }
   }
-  await Promise.race([Promise.all(Array.from({ length: predictor.concurrency }, work)), predictor.failed])
+  const aborted = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const done = Promise.all(Array.from({ length: predictor.concurrency }, work))
+  await Promise.race([done, predictor.failed, aborted])
 }
