@@ -1,8 +1,7 @@
-import { openInProcess } from './in-process.ts'
 import type { Predictor, PredictorOptions } from './predictor.ts'
-import { openRemote } from './remote.ts'
 
-/** Throws a plain Error if there is no such model, or no server. */
+/** Throws a plain Error if there is no such model, or no server. Loads only what is needed to ask it. */
 export async function openPredictor(options: PredictorOptions): Promise<Predictor> {
-  return options.url === undefined ? openInProcess(options) : await openRemote(options, options.url)
+  if (options.url === undefined) return (await import('./in-process.ts')).openInProcess(options)
+  return await (await import('./remote.ts')).openRemote(options, options.url)
 }
