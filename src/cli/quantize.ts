@@ -9,7 +9,8 @@ import { SampleSet } from '../quantization/sample-set.ts'
 import { inFile } from '../repository/in-file.ts'
 import { loadGraph } from '../repository/load-graph.ts'
 import { type Manifest, parseManifest } from '../repository/manifest.ts'
-import { quantizeReport } from './quantize-report.ts'
+import { quantizeJson, quantizeReport } from './quantize-report.ts'
+import { wholeNumber } from './whole-number.ts'
 
 interface Options {
   calibration: string
@@ -19,6 +20,7 @@ interface Options {
   minCosine: number
   threads: number
   dryRun?: boolean
+  json?: boolean
 }
 
 /** What is taken unless an option says otherwise. */
@@ -41,6 +43,14 @@ export function quantize(): Command {
     )
     .option('--threads <n>', 'compute threads', wholeNumber, QUANTIZE_DEFAULTS.threads)
     .option('--dry-run', 'print the report and write nothing')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  resnet-serve quantize models/photos/1 --calibration pictures/
+  resnet-serve quantize models/photos/1 --calibration pictures/ --evaluate validation/ --dry-run --json`,
+    )
     .action(async (directory: string, options: Options) => quantizeFolder(directory, options))
 }
 
@@ -72,14 +82,16 @@ export async function quantizeFolder(
   } finally {
     progress.end()
   }
-  output.write(quantizeReport(result))
-  if (options.dryRun) return
-  const changed = withQuantization(text, result.quantization)
-  inFile(path, () => parseManifest(changed))
-  // A rename, so that readers see the old file or the new one.
-  writeFileSync(`${path}.new`, changed)
-  renameSync(`${path}.new`, path)
-  output.write(`written to ${path}\n`)
+  const written = options.dryRun ? undefined : path
+  if (written !== undefined) {
+    const changed = withQuantization(text, result.quantization)
+    inFile(path, () => parseManifest(changed))
+    // A rename, so that readers see the old file or the new one.
+    writeFileSync(`${path}.new`, changed)
+    renameSync(`${path}.new`, path)
+  }
+  if (options.json) output.write(`${JSON.stringify({ ...quantizeJson(result), written: written ?? null }, null, 2)}\n`)
+  else output.write(quantizeReport(result) + (written === undefined ? '' : `written to ${written}\n`))
 }
 
 function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {
@@ -109,11 +121,6 @@ class Progress {
     this.#bar = undefined
     this.#stage = undefined
   }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 is needed.')
-  return Number(text)
 }
 
 function cosine(text: string): number {

@@ -5,7 +5,7 @@ import type { Services } from '../../../src/routes/services.ts'
 import { parseApiKey } from '../../../src/server/api-keys.ts'
 import { build } from '../../helpers/build.ts'
 
-const KEY = 'the key'
+const KEY = 'the-key'
 const INDEX = [
   { name: 'a', version: '1', state: 'READY', reason: '' },
   { name: 'a', version: '2', state: 'UNAVAILABLE', reason: 'no weights' },
