@@ -4,7 +4,7 @@
 //     npm run test:docs                      all pages
 //     npm run test:docs -- docs/api.md       one of them, with what its commands print
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -101,6 +101,8 @@ function copyOfCheckout() {
     cpSync(source, join(folder, name))
   }
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  // What is copied looks newer than the build.
+  utimesSync(join(folder, 'dist/.built'), new Date(), new Date())
   return folder
 }
 
