@@ -28,6 +28,8 @@ const READERS_FILES = {
   'seven.png': 'examples/seven.png',
   'scans/seven.png': 'examples/seven.png',
   'photos/three.jpg': 'examples/three.jpg',
+  'pictures/train/seven.png': 'examples/seven.png',
+  'pictures/test/three.jpg': 'examples/three.jpg',
 }
 /** The commands as they are in an installed package; an answer that is an error fails, as an unknown option would. */
 const PRELUDE = `set -euo pipefail
