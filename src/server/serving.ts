@@ -46,6 +46,7 @@ export async function createServing(
     if (phase !== 'serving') return phase
     return engine.state === 'ready' ? 'ready' : 'engine_unavailable'
   }
+  metrics.watchServing(() => readiness() === 'ready', config.REQUEST_TIMEOUT_MS)
 
   const app = await buildApp({
     services: {
