@@ -32,6 +32,7 @@ export async function build(options: BuildOptions = {}) {
   const apiKeys = (options.apiKeys ?? []).map((entry, i) => parseApiKey(entry, i + 1) as ApiKey)
   const metrics = new Metrics(apiKeys.map(({ name }) => name))
   metrics.watch({ queueDepth: 0 }, { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } })
+  metrics.watchServing(() => true, 10_000)
   const services: Services = {
     clock: systemClock,
     models,
