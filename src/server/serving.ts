@@ -38,7 +38,10 @@ export async function createServing(
   if (config.DEFAULT_MODEL !== undefined && !entries.some(({ manifest }) => manifest.name === config.DEFAULT_MODEL)) {
     throw new Error(`DEFAULT_MODEL is ${config.DEFAULT_MODEL}, which is not in ${config.MODEL_REPOSITORY}`)
   }
-  const { engine, batcher, models, images, pressure, metrics, cached } = assemble(config, logger, onFatal, engineEntry)
+  // The libraries are loaded where they are needed alone.
+  const tracing = config.TRACES ? (await import('./tracing.ts')).startTracing(logger) : undefined
+  const parts = assemble(config, logger, onFatal, tracing, engineEntry)
+  const { engine, batcher, models, images, pressure, metrics, cached } = parts
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
   let gpus: GpuFacts[] = []
 
@@ -84,6 +87,7 @@ export async function createServing(
       keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     },
     logger,
+    tracing,
   })
 
   async function load(entry: RepositoryEntry): Promise<void> {
@@ -120,6 +124,7 @@ export async function createServing(
       await app.close()
       await batcher.drain()
       await engine.stop()
+      await tracing?.stop()
     },
   }
 }
