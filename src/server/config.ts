@@ -123,7 +123,7 @@ function wantsTraces(env: NodeJS.ProcessEnv): boolean {
 function dotenv(): NodeJS.ProcessEnv {
   try {
     const file = parseEnv(readFileSync(resolve('.env'), 'utf8'))
-    for (const [name, value] of Object.entries(file)) if (name.startsWith('OTEL_')) process.env[name] ||= value
+    for (const [name, value] of Object.entries(file)) if (name.startsWith('OTEL_')) process.env[name] ??= value
     return file
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
