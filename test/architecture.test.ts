@@ -131,7 +131,9 @@ describe('the architecture', () => {
 
   it.each([
     ['fastify', ['fastify', 'fastify-plugin', '@fastify'], ['routes', 'server']],
-    ['tfjs, onnxruntime and protobuf', ['@tensorflow', 'onnxruntime-node', 'protobufjs'], ['engines']],
+    ['tfjs and onnxruntime', ['@tensorflow', 'onnxruntime-node'], ['engines']],
+    ['protobuf', ['protobufjs'], ['engines', 'routes']],
+    ['gRPC', ['@grpc'], ['routes', 'server']],
     ['sharp', ['sharp'], ['preprocessing']],
   ])('keeps %s to its rooms', (_, packages, rooms) => {
     expect(new Set(importersOf(...packages).map(roomOf))).toEqual(new Set(rooms))
@@ -154,6 +156,15 @@ describe('the architecture', () => {
   it('listens in listen.ts alone, and from main.ts alone', () => {
     expect(filesThat((text) => /\.listen\(/.test(text))).toEqual(['server/listen.ts'])
     expect(imports.filter(({ to }) => to === 'server/listen.ts').map(({ from }) => from)).toEqual(['server/main.ts'])
+  })
+
+  it('loads gRPC only where there is a port for it', () => {
+    const statements = (text: string): string[] => text.match(/^import [^']*'[^']*'/gm) ?? []
+    const importers = filesThat((text, name) => {
+      const loaded = statements(text).filter((statement) => !statement.startsWith('import type '))
+      return !name.includes('/grpc/') && loaded.some((statement) => /'@grpc\/|\/grpc\//.test(statement))
+    })
+    expect(importers).toEqual([])
   })
 
   it('names files in kebab-case', () => {

@@ -34,8 +34,9 @@ const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded',
  * before it is decoded. From then on the model enforces the deadline. Knows no protocol.
  */
 export async function infer(services: Services, request: InferenceRequest): Promise<Inference> {
-  const { clock } = services
+  const { clock, inFlight } = services
   const { statistics } = request.model
+  const end = inFlight.begin()
   const startedAt = clock.now()
   try {
     const inference = await decodeAndPredict(services, request)
@@ -47,6 +48,8 @@ export async function infer(services: Services, request: InferenceRequest): Prom
   } catch (error) {
     statistics.observeFailure(clock.now() - startedAt)
     throw error
+  } finally {
+    end()
   }
 }
 

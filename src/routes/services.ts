@@ -3,7 +3,9 @@ import type { Priority } from '../batching/job.ts'
 import type { GpuFacts } from '../engines/gpu.ts'
 import type { ErrorCode, ServeError } from '../errors.ts'
 import type { ModelCatalog } from '../model/catalog.ts'
+import type { InFlight } from '../model/in-flight.ts'
 import type { Model } from '../model/model.ts'
+import type { ModelRepository } from '../model/model-repository.ts'
 import type { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import type { OpenedInfo } from '../workers/protocol.ts'
 
@@ -48,6 +50,10 @@ export interface Limits {
 export interface Services {
   clock: Clock
   models: ModelCatalog
+  /** Tells who takes a model away which requests may hold it still. */
+  inFlight: InFlight
+  /** Undefined where nobody may change the models. */
+  repository?: Pick<ModelRepository, 'index' | 'load' | 'unload'> | undefined
   images: Pick<ImageDecoder, 'decodeAll'>
   limits: Limits
   readiness: () => Readiness

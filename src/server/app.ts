@@ -8,6 +8,7 @@ import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
 import { openInferenceHealth } from '../routes/open-inference/health.ts'
 import { openInference } from '../routes/open-inference/open-inference.ts'
+import { repository } from '../routes/open-inference/repository.ts'
 import { embeddings } from '../routes/openai/embeddings.ts'
 import { models as openaiModels } from '../routes/openai/models.ts'
 import type { Services } from '../routes/services.ts'
@@ -50,6 +51,8 @@ export interface AppOptions {
   services: Services
   metrics: Metrics
   access: Access
+  /** Undefined: nobody may change the models. */
+  adminApiKey?: ApiKey | undefined
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
@@ -58,7 +61,7 @@ export interface AppOptions {
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, access, logger, connections, overloadStatus } = options
+  const { services, metrics, access, adminApiKey, logger, connections, overloadStatus } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -109,6 +112,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await secured.register(predictions(services))
     await secured.register(predict(services))
   })
+  if (adminApiKey !== undefined) {
+    await app.register(async (administration) => {
+      await administration.register(requireApiKey, { apiKeys: [adminApiKey] })
+      await administration.register(repository(services))
+    })
+  }
   return app
 }
 

@@ -5,9 +5,12 @@ import type { EngineOptions } from '../engines/engine.ts'
 import { listGpuDevices } from '../engines/gpu.ts'
 import { CachedModel, PredictionCache } from '../model/cached-model.ts'
 import { ModelCatalog } from '../model/catalog.ts'
+import { InFlight } from '../model/in-flight.ts'
 import type { Model } from '../model/model.ts'
-import { createModelBatcher } from '../model/served-model.ts'
+import { ModelRepository } from '../model/model-repository.ts'
+import { createModelBatcher, ServedModel } from '../model/served-model.ts'
 import { ImageDecoder } from '../preprocessing/image-decoder.ts'
+import { type FoundVersion, scanRepository } from '../repository/repository.ts'
 import { EnginePool } from '../workers/pool.ts'
 import { engineEnvironment } from '../workers/process.ts'
 import { type Config, childEnvironment } from './config.ts'
@@ -62,7 +65,26 @@ export function assemble(
     onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
   })
   engine.onOfferChange = () => batcher.wake()
-  metrics.watch(batcher, engine)
+  const models = new ModelCatalog(config.DEFAULT_MODEL, config.DEFAULT_VERSIONS)
+  metrics.watch(batcher, engine, models)
+  const inFlight = new InFlight()
+  const cached = createCache(config, metrics)
+  // What is passed over has been said at the start.
+  const scan = (): Promise<FoundVersion[]> => scanRepository(config.MODEL_REPOSITORY)
+  const repository = new ModelRepository({
+    engine,
+    catalog: models,
+    inFlight,
+    scan,
+    serve(key, manifest, loaded) {
+      const maxBatchSize = Math.min(config.MAX_BATCH_SIZE, manifest.maxBatchSize)
+      return cached(new ServedModel(key, manifest, { ...loaded, maxBatchSize }, batcher))
+    },
+    maxLoaded: config.MAX_LOADED_MODELS,
+    requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    clock,
+    log: (level, fields, message) => logger[level](fields, message),
+  })
   const images = new ImageDecoder({
     maxPixels: config.MAX_IMAGE_PIXELS,
     maxSide: config.MAX_IMAGE_SIDE,
@@ -77,11 +99,13 @@ export function assemble(
   return {
     engine,
     batcher,
-    models: new ModelCatalog(config.DEFAULT_MODEL),
+    models,
+    repository,
+    scan,
+    inFlight,
     images,
     pressure,
     metrics,
-    cached: createCache(config, metrics),
   }
 }
 

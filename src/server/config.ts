@@ -16,21 +16,39 @@ const Schema = Type.Object(OPTIONS)
 export type Config = Omit<
   Static<typeof Schema>,
   | 'API_KEYS'
+  | 'ADMIN_API_KEY'
+  | 'GRPC_PORT'
   | 'TRUST_PROXY'
   | 'CORS_ORIGINS'
   | 'ALLOWED_BATCH_SIZES'
+  | 'LOAD_MODELS'
   | 'DEFAULT_MODEL'
+  | 'DEFAULT_VERSIONS'
+  | 'STRICT_STARTUP'
   | 'OVERLOAD_STATUS'
   | 'CUDA_VISIBLE_DEVICES'
 > & {
   OVERLOAD_STATUS: 429 | 503
   API_KEYS: ApiKey[]
+  ADMIN_API_KEY: ApiKey | undefined
+  /** Undefined where there is no gRPC. */
+  GRPC_PORT: number | undefined
   TRUST_PROXY: string[]
   CORS_ORIGINS: string[]
   /** Ascending. */
   ALLOWED_BATCH_SIZES: number[]
+  LOAD_MODELS: NameAndVersion[]
   DEFAULT_MODEL: string | undefined
+  /** By the model's name. */
+  DEFAULT_VERSIONS: ReadonlyMap<string, string>
+  STRICT_STARTUP: boolean
   CUDA_VISIBLE_DEVICES: string[] | undefined
+}
+
+export interface NameAndVersion {
+  name: string
+  /** All of them, unless given. */
+  version?: string | undefined
 }
 
 /** An invalid value; the message names the option. */
@@ -52,8 +70,13 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     API_KEYS: parseApiKeys(values.API_KEYS),
     TRUST_PROXY: listOf('TRUST_PROXY', values.TRUST_PROXY, isNetwork, 'an address, a network or loopback'),
     CORS_ORIGINS: listOf('CORS_ORIGINS', values.CORS_ORIGINS, isOrigin, 'an origin like https://app.example.com, or *'),
+    GRPC_PORT: parsePort('GRPC_PORT', values.GRPC_PORT),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
+    ADMIN_API_KEY: parseAdminKey(values.ADMIN_API_KEY),
+    LOAD_MODELS: list(values.LOAD_MODELS).map(nameAndVersion),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
+    DEFAULT_VERSIONS: parseDefaultVersions(values.DEFAULT_VERSIONS),
+    STRICT_STARTUP: values.STRICT_STARTUP === 'true',
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
@@ -90,11 +113,11 @@ export function childEnvironment(variables: Record<string, string> = {}): NodeJS
 }
 
 /**
- * The environment of npm, pip and compilers: all of this process's but the server's own secret, with these variables on
+ * The environment of npm, pip and compilers: all of this process's but the server's own secrets, with these variables on
  * top. They are the operator's own tools, whose settings, proxies and credentials have any name.
  */
 export function toolEnvironment(variables: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const { API_KEYS: _, ...env } = process.env
+  const { API_KEYS: _keys, ADMIN_API_KEY: _key, ...env } = process.env
   return { ...env, ...variables }
 }
 
@@ -143,6 +166,14 @@ function parseApiKeys(value: string): ApiKey[] {
   })
 }
 
+/** One key, in the forms of API_KEYS. */
+function parseAdminKey(value: string): ApiKey | undefined {
+  if (value === '') return undefined
+  const key = parseApiKey(value, 0)
+  if (key) return { ...key, name: 'admin' }
+  throw new ConfigError('ADMIN_API_KEY must be one key, without spaces, or sha256:<64 hex digits>')
+}
+
 function listOf(option: string, value: string, isValid: (item: string) => boolean, what: string): string[] {
   const items = list(value)
   const wrong = items.find((item) => !isValid(item))
@@ -161,6 +192,31 @@ function isNetwork(text: string): boolean {
 /** As a browser's `Origin` header says it. */
 function isOrigin(text: string): boolean {
   return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
+}
+
+function parsePort(option: string, value: string): number | undefined {
+  if (value === '') return undefined
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN
+  if (port <= 65_535) return port
+  throw new ConfigError(`${option} is "${value}": must be a port from 0 to 65535, or empty`)
+}
+
+function parseDefaultVersions(value: string): Map<string, string> {
+  const versions = new Map<string, string>()
+  for (const item of list(value)) {
+    const { name, version } = nameAndVersion(item)
+    if (!version || versions.has(name)) {
+      throw new ConfigError(`DEFAULT_VERSIONS is "${value}": must be name:version, and one for each name`)
+    }
+    versions.set(name, version)
+  }
+  return versions
+}
+
+/** `name` or `name:version`; neither has a colon in it. */
+function nameAndVersion(item: string): NameAndVersion {
+  const [name = '', version] = item.split(':', 2)
+  return { name, version: version || undefined }
 }
 
 function parseBatchSizes(value: string, maxBatchSize: number): number[] {

@@ -15,12 +15,15 @@ describe('loadConfig', () => {
       ENGINE: 'auto',
       BATCH_TIMEOUT_MS: 0,
       API_KEYS: [],
+      GRPC_PORT: undefined,
     })
   })
 
   it.each([
     ['PORT', '80a'],
     ['PORT', '70000'],
+    ['GRPC_PORT', 'on'],
+    ['GRPC_PORT', '70000'],
     ['ENGINE', 'gpu'],
     ['LOG_LEVEL', 'loud'],
     ['MAX_BATCH_SIZE', '0'],
@@ -41,6 +44,9 @@ describe('loadConfig', () => {
     ['CORS_ORIGINS', 'app.example.com'],
     ['CORS_ORIGINS', 'https://app.example.com/'],
     ['CORS_ORIGINS', 'null'],
+    ['DEFAULT_VERSIONS', 'digits'],
+    ['DEFAULT_VERSIONS', 'digits:1,digits:2'],
+    ['STRICT_STARTUP', 'yes'],
   ])('names the option in its refusal: %s=%s', (option, value) => {
     expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
   })
