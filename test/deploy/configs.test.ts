@@ -61,7 +61,7 @@ test('every file under deploy/ has a check', () => {
     /^helm\/resnet-serve\/(Chart\.yaml|values\.yaml|values\.schema\.json|alerts\.yml|\.helmignore|templates\/[\w.]+)$/,
     // promtool, and the dashboard's own test.
     /^monitoring\/(prometheus|alerts|alerts\.test)\.yml$/,
-    /^monitoring\/grafana\/dashboard\.json$/,
+    /^monitoring\/(dashboard\.ts|grafana\/dashboard\.json)$/,
   ]
   const listed = output('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'deploy']).trim().split('\n')
   const files = listed.map((file) => file.slice('deploy/'.length))
