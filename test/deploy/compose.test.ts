@@ -30,7 +30,14 @@ const REPLICAS = ['replica1', 'replica2', 'replica3']
 
 /** What Compose makes of these files on top of compose.yaml, by Compose's own library. */
 function merged(overlays: string[], environment: string[] = []): Record<string, Service> {
-  const command = ['-u', 'COMPOSE_TEST_ENV', `COMPOSE_TEST_ENV=${environment.join('\n')}`, 'compose-config', 'compose.yaml', ...overlays]
+  const command = [
+    '-u',
+    'COMPOSE_TEST_ENV',
+    `COMPOSE_TEST_ENV=${environment.join('\n')}`,
+    'compose-config',
+    'compose.yaml',
+    ...overlays,
+  ]
   return JSON.parse(output('env', command)).services
 }
 
@@ -55,7 +62,8 @@ describe.each(COMBINATIONS.map((overlays) => ({ name: ['compose.yaml', ...overla
     test('builds from what exists', () => {
       for (const [, { build }] of all) {
         if (build === undefined) continue
-        const text = build.dockerfile_inline ?? readFileSync(join(build.context, build.dockerfile ?? 'Dockerfile'), 'utf8')
+        const text =
+          build.dockerfile_inline ?? readFileSync(join(build.context, build.dockerfile ?? 'Dockerfile'), 'utf8')
         if (build.target) expect(text).toMatch(new RegExp(`^FROM .* AS ${build.target}$`, 'm'))
         if (!build.dockerfile_inline) continue
         const copied = [...text.matchAll(/^COPY (.*) \S+$/gm)].flatMap(([, sources = '']) => sources.split(' '))
@@ -63,13 +71,17 @@ describe.each(COMBINATIONS.map((overlays) => ({ name: ['compose.yaml', ...overla
         const there = readdirSync(build.context)
         for (const source of copied) {
           const pattern = new RegExp(`^${source.replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
-          expect(there.filter((name) => pattern.test(name)), source).not.toEqual([])
+          expect(
+            there.filter((name) => pattern.test(name)),
+            source,
+          ).not.toEqual([])
         }
       }
     })
 
     test('names images as every registry does, each of one version', () => {
-      for (const [, { image }] of all) if (image) expect(image).toMatch(/^([a-z][a-z0-9-]*\/)?[a-z][a-z0-9-]*(:[a-z0-9][\w.-]*)?$/)
+      for (const [, { image }] of all)
+        if (image) expect(image).toMatch(/^([a-z][a-z0-9-]*\/)?[a-z][a-z0-9-]*(:[a-z0-9][\w.-]*)?$/)
       const others = all.flatMap(([, { image, build }]) => (image && !build ? [image] : []))
       for (const image of others) expect(image).toMatch(/:\D*\d/)
     })
@@ -146,7 +158,9 @@ test('each replica has a GPU of its own, where they are named', () => {
 })
 
 test('the port is the one that LISTEN names', () => {
-  expect(merged([], ['LISTEN=127.0.0.1:9000']).balancer?.ports).toMatchObject([{ host_ip: '127.0.0.1', published: '9000' }])
+  expect(merged([], ['LISTEN=127.0.0.1:9000']).balancer?.ports).toMatchObject([
+    { host_ip: '127.0.0.1', published: '9000' },
+  ])
 })
 
 test('Prometheus finds every replica by the name that they share', () => {

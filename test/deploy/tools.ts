@@ -35,5 +35,5 @@ export function unknownOptions(names: string[]): string[] {
 
 /** The default of one of the server's options. */
 export function defaultOf(option: keyof typeof OPTIONS): number {
-  return Number((OPTIONS[option] as { default: unknown }).default)
+  return Number((OPTIONS[option] as unknown as { default: unknown }).default)
 }
