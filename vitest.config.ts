@@ -8,7 +8,7 @@ export default defineConfig({
       'test/slow/**',
       'test/native/**',
       'test/reliability/balancers/**',
-      'test/deploy/{chart,compose,configs}.test.ts',
+      'test/deploy/{chart,compose,configs,haproxy-names}.test.ts',
     ],
     globalSetup: ['test/helpers/build-once.ts'],
     // One for each core; without this, one core would have nothing to do.

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { Metrics } from '../../src/server/metrics.ts'
 import { CHART, output, ROOT, run, unknownOptions } from './tools.ts'
 
 const VALUES = join(import.meta.dirname, 'values')
@@ -47,6 +48,15 @@ function invalid(kubernetes: string, manifests: string): string[] {
 }
 
 describe('the Helm chart', () => {
+  test("takes the image of this version, as KServe's runtime does", () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const { spec } = resource('default.yaml', 'Deployment').spec.template
+    expect(spec.containers[0].image).toBe(`resnet-serve:${version}`)
+    expect(readFileSync(join(ROOT, 'deploy/kserve/serving-runtime.yaml'), 'utf8')).toContain(
+      `image: resnet-serve:${version}\n`,
+    )
+  })
+
   test('passes helm lint --strict', () => {
     output('helm', ['lint', '--strict', CHART])
   })
@@ -119,6 +129,14 @@ describe('the Helm chart', () => {
       const kinds = resources(values).map((one) => one.kind)
       expect(kinds.filter((one) => /Scale|Autoscaler/.test(one))).toEqual([kind])
     }
+  })
+
+  test('scales by metrics that the server has', async () => {
+    const { query } = resource('gpu.yaml', 'ScaledObject').spec.triggers[0].metadata
+    const { text } = await new Metrics().expose()
+    const named: string[] = query.match(/\bresnet_\w+/g)
+    expect(named).toHaveLength(2)
+    for (const name of named) expect(text).toContain(`\n${name} `)
   })
 
   test('has Prometheus read each pod once, under the name that the rules know', () => {

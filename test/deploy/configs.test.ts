@@ -28,13 +28,6 @@ describe('every configuration is taken by the program that it is for', () => {
     haproxy(read('deploy/haproxy/haproxy.cfg'))
   })
 
-  test('haproxy.cfg with the change for Kubernetes that docs/kubernetes.md has', () => {
-    const [, servers = ''] = /```haproxy\n([\s\S]*?)```/.exec(read('docs/kubernetes.md')) ?? []
-    expect(servers).toContain('server-template')
-    const [before = ''] = read('deploy/haproxy/haproxy.cfg').split(/^ *server replica1/m)
-    haproxy(before + servers)
-  })
-
   test('nginx.conf', () => {
     // nginx ends at a name that it cannot find; nothing else is changed.
     const text = read('deploy/nginx/nginx.conf').replace(/replica(\d):8080/g, '127.0.0.$1:8080')
