@@ -51,7 +51,7 @@ test('every file under deploy/ has a check', () => {
     /^monitoring\/grafana\/provisioning\/(datasources\/prometheus|dashboards\/resnet-serve)\.yaml$/,
     // chart.test.ts.
     /^kserve\/(serving-runtime|inference-service)\.yaml$/,
-    /^helm\/resnet-serve\/(Chart\.yaml|values\.yaml|values\.schema\.json|alerts\.yml|\.helmignore|templates\/[\w.]+)$/,
+    /^helm\/resnet-serve\/(Chart\.yaml|values\.yaml|values\.schema\.json|alerts\.yml|templates\/[\w.]+)$/,
     // promtool, and the dashboard's own test.
     /^monitoring\/(prometheus|alerts|alerts\.test)\.yml$/,
     /^monitoring\/(dashboard\.ts|grafana\/dashboard\.json)$/,
