@@ -139,6 +139,11 @@ describe('the architecture', () => {
     expect(new Set(importersOf(...packages).map(roomOf))).toEqual(new Set(rooms))
   })
 
+  it('loads OpenTelemetry in tracing.ts alone, and that only where it is asked for', () => {
+    expect(importersOf('@opentelemetry')).toEqual(['server/tracing.ts'])
+    expect(filesThat((text) => /^import (?!type )[^']*'[^']*\/tracing\.ts'/m.test(text))).toEqual([])
+  })
+
   it('reads process.env in config.ts alone, and writes it where a native library takes settings no other way', () => {
     expect(filesThat((text) => /process\.env\b/.test(text)).sort()).toEqual([
       'engines/onnx/sessions.ts',

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { Command, InvalidArgumentError } from 'commander'
 import { withQuantization } from '../quantization/model-json.ts'
-import { type Quantized, quantizeModel } from '../quantization/quantize-model.ts'
-import { SampleSet } from '../quantization/sample-set.ts'
+import type { Quantized } from '../quantization/quantize-model.ts'
 import { inFile } from '../repository/in-file.ts'
 import { loadGraph } from '../repository/load-graph.ts'
 import { type Manifest, parseManifest } from '../repository/manifest.ts'
@@ -65,7 +64,8 @@ export async function quantizeFolder(
   const text = readFileSync(path, 'utf8')
   const manifest = inFile(path, () => parseManifest(text))
   const graph = loadGraph({ directory, manifest })
-  const { calibration, evaluation } = readSamples(options, manifest)
+  const { quantizeModel } = await import('../quantization/quantize-model.ts')
+  const { calibration, evaluation } = await readSamples(options, manifest)
   const progress = new Progress()
   let result: Quantized
   try {
@@ -94,7 +94,8 @@ export async function quantizeFolder(
   else output.write(quantizeReport(result) + (written === undefined ? '' : `written to ${written}\n`))
 }
 
-function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {
+async function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {
+  const { SampleSet } = await import('../quantization/sample-set.ts')
   const chosen = SampleSet.open(calibration, input).spread(samples)
   if (evaluate !== undefined) return { calibration: chosen, evaluation: SampleSet.open(evaluate, input) }
   const { kept, heldOut } = chosen.split()

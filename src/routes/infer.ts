@@ -4,7 +4,7 @@ import type { Model, Prediction } from '../model/model.ts'
 import { normalisePixels, readBinaryTensor, readHalfTensor, readJsonTensor } from '../preprocessing/tensor.ts'
 import type { InputSpec } from '../repository/input-spec.ts'
 import type { RawInput } from './inputs/raw-input.ts'
-import type { Services, StageTimings } from './services.ts'
+import type { RequestTrace, Services, StageTimings } from './services.ts'
 
 /** What every protocol's request comes down to. */
 export interface InferenceRequest extends SubmitOptions {
@@ -12,6 +12,7 @@ export interface InferenceRequest extends SubmitOptions {
   inputs: RawInput[]
   /** On the services' clock (ms). */
   deadline: number
+  context?: RequestTrace | undefined
   /** A failed input gets its error in its place; without it, one fails the whole request. */
   partial?: boolean
 }
@@ -61,6 +62,7 @@ async function decodeAndPredict(services: Services, request: InferenceRequest): 
   const decodeStart = clock.now()
   const inputs = await decode(raw, model.manifest.input, services, options)
   const decodeMs = clock.now() - decodeStart
+  options.context?.addStage('decode', decodeStart, decodeStart + decodeMs)
   const predictions = new Array<Prediction | ServeError>(raw.length)
   const decoded: { index: number; input: Float32Array }[] = []
   for (const [index, input] of inputs.entries()) {

@@ -9,6 +9,13 @@ import type { ModelRepository } from '../model/model-repository.ts'
 import type { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import type { OpenedInfo } from '../workers/protocol.ts'
 
+/** The trace of a request (server/tracing.ts). Times are on the services' clock (ms). */
+export interface RequestTrace {
+  /** Adds what was done for the request from one time to another. */
+  addStage(name: string, from: number, to: number): void
+  end(at: number, status: number, errorCode: ErrorCode | undefined): void
+}
+
 /** What `server/` keeps for each request. */
 declare module 'fastify' {
   interface FastifyRequest {
@@ -20,6 +27,8 @@ declare module 'fastify' {
     priority: Priority
     /** Name of the API key that it came with; undefined where none was asked for or it had none that is right. */
     apiKey: string | undefined
+    /** Absent where requests are not traced. */
+    trace?: RequestTrace
     /** Set when the request failed; for the log and the metrics. */
     errorCode: ErrorCode | undefined
   }

@@ -30,8 +30,10 @@ import { rateLimit } from './plugins/rate-limit.ts'
 import { requestContext, requestId } from './plugins/request-context.ts'
 import { requireApiKey } from './plugins/require-api-key.ts'
 import { strictHttp } from './plugins/strict-http.ts'
+import { traceRequests } from './plugins/trace-requests.ts'
 import { sendError } from './problem.ts'
 import { serializeJson } from './serialize-json.ts'
+import type { Tracing } from './tracing.ts'
 
 /** Who may call, and how often. */
 export interface Access {
@@ -56,12 +58,14 @@ export interface AppOptions {
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
+  /** Undefined: requests are not traced. */
+  tracing?: Tracing | undefined
   logger: FastifyBaseLogger
 }
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, access, adminApiKey, logger, connections, overloadStatus } = options
+  const { services, metrics, access, adminApiKey, logger, connections, overloadStatus, tracing } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -80,6 +84,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })
+  if (tracing) await app.register(traceRequests, tracing)
   boundServer(app, connections)
   await app.register(listeners)
   await app.register(pipelining)

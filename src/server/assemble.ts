@@ -16,6 +16,7 @@ import { engineEnvironment } from '../workers/process.ts'
 import { type Config, childEnvironment } from './config.ts'
 import { Metrics } from './metrics.ts'
 import { Pressure, watchPressure } from './pressure.ts'
+import type { Tracing } from './tracing.ts'
 
 /** Share of the queue that low requests may fill: bulk work must not shut others out. */
 const LOW_SHARE_OF_QUEUE = 7 / 8
@@ -38,6 +39,7 @@ export function assemble(
   config: Config,
   logger: FastifyBaseLogger,
   onFatal: (reason: string) => void,
+  tracing?: Tracing,
   engineEntry?: URL,
 ) {
   const clock = systemClock
@@ -62,7 +64,11 @@ export function assemble(
     // A low request of any allowed size must have room.
     maxLowQueueSize: Math.max(Math.floor(LOW_SHARE_OF_QUEUE * config.MAX_QUEUE_SIZE), config.MAX_INPUTS_PER_REQUEST),
     clock,
-    onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
+    onBatch: (batch) => {
+      const name = engine.info?.engine ?? 'none'
+      metrics.observeBatch(name, batch.size, batch.reason)
+      tracing?.observeBatch(batch, name)
+    },
   })
   engine.onOfferChange = () => batcher.wake()
   const models = new ModelCatalog(config.DEFAULT_MODEL, config.DEFAULT_VERSIONS)

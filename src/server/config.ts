@@ -43,6 +43,8 @@ export type Config = Omit<
   DEFAULT_VERSIONS: ReadonlyMap<string, string>
   STRICT_STARTUP: boolean
   CUDA_VISIBLE_DEVICES: string[] | undefined
+  /** Whether requests are traced. The OpenTelemetry SDK reads the rest of `OTEL_*` itself. */
+  TRACES: boolean
 }
 
 export interface NameAndVersion {
@@ -61,7 +63,8 @@ export class ConfigError extends Error {
  * unset variables empty. Throws ConfigError on the first bad value.
  */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const values = validate(withoutEmpty(env === process.env ? { ...dotenv(), ...env } : env))
+  const all = withoutEmpty(env === process.env ? { ...dotenv(), ...env } : env)
+  const values = validate(all)
   const config: Config = {
     ...values,
     MODEL_REPOSITORY: resolve(PACKAGE_ROOT, values.MODEL_REPOSITORY),
@@ -78,6 +81,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     DEFAULT_VERSIONS: parseDefaultVersions(values.DEFAULT_VERSIONS),
     STRICT_STARTUP: values.STRICT_STARTUP === 'true',
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
+    TRACES: wantsTraces(all),
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
     throw new ConfigError(
@@ -121,9 +125,29 @@ export function toolEnvironment(variables: Record<string, string> = {}): NodeJS.
   return { ...env, ...variables }
 }
 
+/** OpenTelemetry's general variables, of which one that asks for what is not here stops the start. */
+function wantsTraces(env: NodeJS.ProcessEnv): boolean {
+  const exporter = env.OTEL_TRACES_EXPORTER
+  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return false
+  if (exporter !== undefined && exporter !== 'otlp') {
+    throw new ConfigError(`OTEL_TRACES_EXPORTER is "${exporter}": must be otlp or none`)
+  }
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT
+  if (exporter === undefined && endpoint === undefined) return false
+  for (const name of ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
+    const protocol = env[name]
+    if (protocol === 'http/protobuf') break
+    if (protocol !== undefined) throw new ConfigError(`${name} is "${protocol}": must be http/protobuf`)
+  }
+  return true
+}
+
+/** What is in the file. The SDK of OpenTelemetry finds its part of it in this process's environment. */
 function dotenv(): NodeJS.ProcessEnv {
   try {
-    return parseEnv(readFileSync(resolve('.env'), 'utf8'))
+    const file = parseEnv(readFileSync(resolve('.env'), 'utf8'))
+    for (const [name, value] of Object.entries(file)) if (name.startsWith('OTEL_')) process.env[name] ??= value
+    return file
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
     throw new ConfigError(`.env: ${(error as Error).message}`, { cause: error })

@@ -74,7 +74,7 @@ export class Metrics {
     this.#eventLoopDelay.observe(seconds)
   }
 
-  /** Adds the gauges, which are read at each scrape. Call it once. */
+  /** Adds what is read at each scrape. Call it once. */
   watch(
     queue: { queueDepth: number },
     engine: Pick<EnginePool, 'restarts' | 'state' | 'vitals'>,
@@ -82,7 +82,15 @@ export class Metrics {
   ): void {
     this.#gauge('resnet_models_loaded', 'Versions of models that are served.', () => models.list().length)
     this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', () => queue.queueDepth)
-    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', () => engine.restarts)
+    new Counter({
+      name: 'resnet_engine_restarts_total',
+      help: 'Times that an engine process was started again.',
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(engine.restarts)
+      },
+    })
     this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => {
       return Number(engine.state === 'ready')
     })
@@ -91,6 +99,14 @@ export class Metrics {
     })
     this.#gauge('resnet_engine_tensors', 'Tensors that the engines hold, where their library counts them.', () => {
       return engine.vitals.liveTensors ?? 0
+    })
+  }
+
+  /** Adds what alerts compare the rest with. Call it once. */
+  watchServing(isReady: () => boolean, requestTimeoutMs: number): void {
+    this.#gauge('resnet_ready', '1 while /readyz says yes.', () => Number(isReady()))
+    this.#gauge('resnet_request_timeout_seconds', 'Longest that a request may take (REQUEST_TIMEOUT_MS).', () => {
+      return requestTimeoutMs / 1000
     })
   }
 

@@ -109,7 +109,7 @@ export const OPTIONS = {
   ADMIN_API_KEY: text(
     '',
     'secret',
-    'If set, models are listed, loaded and unloaded by `POST /v2/repository/...` with `Authorization: Bearer <it>`. Without it these paths do not exist.',
+    'If set, models are listed, loaded and unloaded by `POST /v2/repository/...` with `Authorization: Bearer <it>`. One key, or `sha256:<64 hex digits>` of it. Without it these paths do not exist.',
   ),
 
   ENGINE: choice(

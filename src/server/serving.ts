@@ -41,7 +41,9 @@ export async function createServing(
   const warn = (message: string): void => logger.warn(message)
   const found = await scanRepository(config.MODEL_REPOSITORY, warn)
   const chosen = startupModels(config, found, warn)
-  const parts = assemble(config, logger, onFatal, engineEntry)
+  // The libraries are loaded where they are needed alone.
+  const tracing = config.TRACES ? (await import('./tracing.ts')).startTracing(logger) : undefined
+  const parts = assemble(config, logger, onFatal, tracing, engineEntry)
   const { engine, batcher, models, repository, inFlight, images, pressure, metrics } = parts
   let stopWatching = (): void => {}
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
@@ -51,6 +53,7 @@ export async function createServing(
     if (phase !== 'serving') return phase
     return engine.state === 'ready' ? 'ready' : 'engine_unavailable'
   }
+  metrics.watchServing(() => readiness() === 'ready', config.REQUEST_TIMEOUT_MS)
 
   const services: Services = {
     clock: systemClock,
@@ -93,6 +96,7 @@ export async function createServing(
     overloadStatus: config.OVERLOAD_STATUS,
     connections,
     logger,
+    tracing,
   })
   let grpc: GrpcServer | undefined
   if (config.GRPC_PORT !== undefined) {
@@ -138,6 +142,7 @@ export async function createServing(
       await Promise.all([app.close(), grpc?.close()])
       await batcher.drain()
       await engine.stop()
+      await tracing?.stop()
     },
   }
 }

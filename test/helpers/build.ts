@@ -37,6 +37,7 @@ export async function build(options: BuildOptions = {}) {
     { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } },
     models,
   )
+  metrics.watchServing(() => true, 10_000)
   const services: Services = {
     clock: systemClock,
     models,

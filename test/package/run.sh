@@ -19,8 +19,12 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EX
 npm pack --silent --pack-destination "$work" >/dev/null
 cd "$work"
 ls -l resnet-serve-*.tgz
-# Without scripts: onnxruntime-node's would download CUDA from elsewhere, and everything else comes built.
+# As one command. The install script of onnxruntime-node wants to download CUDA from elsewhere: where it cannot, npm leaves the
+# package out, and the engine wasm computes.
+mkdir alone && (cd alone && npx --yes --package="file:$(echo ../resnet-serve-*.tgz)" resnet-serve embed "$checkout/examples" --out x.jsonl)
+# Without scripts onnxruntime is there, since all else comes built.
 npm install --silent --no-audit --no-fund --ignore-scripts ./resnet-serve-*.tgz
+[ -e node_modules/onnxruntime-node ] || { echo 'onnxruntime is missing'; exit 1; }
 [ ! -e node_modules/typescript ] || { echo 'development is installed too'; exit 1; }
 
 ENGINE_PROCESSES=1 PORT=$port LOG_LEVEL=error node_modules/.bin/resnet-serve serve &

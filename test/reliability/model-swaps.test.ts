@@ -5,7 +5,7 @@ import { addVersion, numberOf } from '../helpers/model-versions.ts'
 import { enginesOf, ITEM_BYTES, MODEL_NAME, startReady } from '../helpers/server-process.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
-const KEY = 'the key of those who may'
+const KEY = 'key-of-those-who-may'
 
 interface Answer {
   status: number
