@@ -41,6 +41,10 @@ export -f curl resnet-serve
 const chosen = process.argv.slice(2)
 const counts = { ran: 0, notRun: 0 }
 const failures = []
+/** Process groups that run; they end with this process, whatever ends it. */
+const running = new Set()
+process.on('exit', () => running.forEach((pid) => signalGroup(pid, 'SIGKILL')))
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
 process.chdir(root)
 const pages = [
@@ -158,20 +162,25 @@ function start(command, folder, env = {}) {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  running.add(child.pid)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
   const ended = new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (status, signal) => resolve({ status: status ?? signal, output }))
+    child.on('close', (status, signal) => {
+      running.delete(child.pid)
+      resolve({ status: status ?? signal, output })
+    })
   })
-  const kill = (signal) => {
-    try {
-      process.kill(-child.pid, signal)
-    } catch {
-      // It has ended.
-    }
+  return { ended, kill: (signal) => signalGroup(child.pid, signal) }
+}
+
+function signalGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It has ended.
   }
-  return { ended, kill }
 }
 
 async function freePort() {
