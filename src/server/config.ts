@@ -22,6 +22,7 @@ export type Config = Omit<
   | 'DEFAULT_MODEL'
   | 'OVERLOAD_STATUS'
   | 'CUDA_VISIBLE_DEVICES'
+  | 'PLAYGROUND'
 > & {
   OVERLOAD_STATUS: 429 | 503
   API_KEYS: ApiKey[]
@@ -31,6 +32,8 @@ export type Config = Omit<
   ALLOWED_BATCH_SIZES: number[]
   DEFAULT_MODEL: string | undefined
   CUDA_VISIBLE_DEVICES: string[] | undefined
+  /** The folder that the playground is built into; undefined if there is to be none. */
+  PLAYGROUND: string | undefined
 }
 
 /** An invalid value; the message names the option. */
@@ -55,6 +58,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
+    PLAYGROUND: values.PLAYGROUND === 'on' ? resolve(PACKAGE_ROOT, 'dist/web') : undefined,
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
     throw new ConfigError(

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { systemClock } from '../batching/clock.ts'
 import { type GpuFacts, readGpuFacts } from '../engines/gpu.ts'
@@ -77,6 +79,7 @@ export async function createServing(
       trustedProxies: config.TRUST_PROXY,
     },
     overloadStatus: config.OVERLOAD_STATUS,
+    playground: builtPlayground(config, logger),
     connections: {
       maximum: config.MAX_CONNECTIONS,
       maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
@@ -121,4 +124,11 @@ export async function createServing(
       await engine.stop()
     },
   }
+}
+
+/** The playground's folder; undefined where there is to be none, or where sources are run that nobody has built. */
+function builtPlayground({ PLAYGROUND: folder }: Config, logger: FastifyBaseLogger): string | undefined {
+  if (folder === undefined || existsSync(join(folder, 'index.html'))) return folder
+  logger.warn('there is no playground: `npm run build` builds it')
+  return undefined
 }
