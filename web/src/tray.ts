@@ -1,0 +1,37 @@
+import type { Answer, Model } from './api.ts'
+
+/** A picture and what the model made of it. */
+export interface Picture {
+  id: number
+  /** What it is called beside the others: its number, and its class if the model has any. */
+  name: string
+  /** What was sent. */
+  blob: Blob
+  fileName: string
+  thumbnail: HTMLCanvasElement
+  model: Model
+  answer: Answer
+}
+
+const MOST = 12
+
+/** The last pictures, the oldest first. */
+export class Tray {
+  #pictures: Picture[] = []
+
+  /** Adds the picture, or replaces the one with its id; the oldest one leaves when there are too many. */
+  put(picture: Picture): void {
+    const place = this.#pictures.findIndex(({ id }) => id === picture.id)
+    if (place >= 0) this.#pictures[place] = picture
+    else this.#pictures = [...this.#pictures, picture].slice(-MOST)
+  }
+
+  remove(id: number): void {
+    this.#pictures = this.#pictures.filter((picture) => picture.id !== id)
+  }
+
+  /** Those whose embeddings can be compared with the model's. */
+  comparable(model: Model): Picture[] {
+    return this.#pictures.filter((picture) => picture.model.embedding_space === model.embedding_space)
+  }
+}
