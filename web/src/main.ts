@@ -116,10 +116,7 @@ async function patiently<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T
 }
 
 async function keep({ id, fileName }: Source, blob: Blob, asked: Model, answer: Answer): Promise<void> {
-  const [likeliest] = answer.top ?? []
-  const name = likeliest === undefined ? `#${id}` : `#${id}: ${likeliest.label}`
-  const picture = { id, name, blob, fileName, model: asked, answer, thumbnail: await thumbnailOf(blob) }
-  tray.put(picture)
+  const picture = tray.put({ id, blob, fileName, model: asked, answer, thumbnail: await thumbnailOf(blob) })
   render()
   if (id === shown) announce(spoken(picture))
 }

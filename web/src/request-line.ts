@@ -66,8 +66,12 @@ export class RequestLine {
     const generation = this.#generation
     this.#busy = true
     if (isDrawing) this.#drawing = undefined
-    const retryMs = await job()
-    this.#busy = false
+    let retryMs: number | undefined
+    try {
+      retryMs = await job()
+    } finally {
+      this.#busy = false
+    }
     if (retryMs !== undefined && generation === this.#generation) {
       // Unless the drawing has changed meanwhile: then the newer one is asked for instead.
       if (!isDrawing) this.#pictures.unshift(job)

@@ -3,6 +3,8 @@ import type { Answer, Model } from './api.ts'
 /** A picture and what the model made of it. */
 export interface Picture {
   id: number
+  /** Its place among all that were shown. */
+  number: number
   /** What it is called beside the others: its number, and its class if the model has any. */
   name: string
   /** What was sent. */
@@ -18,12 +20,21 @@ const MOST = 12
 /** The last pictures, the oldest first. */
 export class Tray {
   #pictures: Picture[] = []
+  #count = 0
 
-  /** Adds the picture, or replaces the one with its id; the oldest one leaves when there are too many. */
-  put(picture: Picture): void {
+  /** Numbers and adds the picture, or replaces the one with its id; the oldest one leaves when there are too many. */
+  put(picture: Omit<Picture, 'number' | 'name'>): Picture {
     const place = this.#pictures.findIndex(({ id }) => id === picture.id)
-    if (place >= 0) this.#pictures[place] = picture
-    else this.#pictures = [...this.#pictures, picture].slice(-MOST)
+    const number = this.#pictures[place]?.number ?? ++this.#count
+    const [likeliest] = picture.answer.top ?? []
+    const named = {
+      ...picture,
+      number,
+      name: likeliest === undefined ? `#${number}` : `#${number}: ${likeliest.label}`,
+    }
+    if (place >= 0) this.#pictures[place] = named
+    else this.#pictures = [...this.#pictures, named].slice(-MOST)
+    return named
   }
 
   remove(id: number): void {

@@ -1,4 +1,4 @@
-import type { Chart, ScriptableContext } from 'chart.js'
+import type { Chart, Scale, ScriptableContext } from 'chart.js'
 import { createChart } from './chart.ts'
 import { colour, mix } from './palette.ts'
 
@@ -30,10 +30,12 @@ export function gridChart(
     display: label !== undefined,
     offset: false,
     grid: { display: false },
+    afterBuildTicks: (scale: Scale) => {
+      scale.ticks = Array.from({ length: Math.floor(scale.max) + 1 }, (_, value) => ({ value }))
+    },
     border: { display: false },
     ticks: {
       color: () => colour('quiet'),
-      stepSize: 1,
       autoSkip: false,
       maxRotation: 0,
       callback: (i: string | number) => label?.(Number(i)) ?? '',
@@ -73,18 +75,20 @@ export function gridChart(
 
 /** Pixels that "0.12" needs. */
 const NUMBER_WIDTH = 34
+/** Cells of a larger value are too strong for text in the usual colour. */
+const STRONG = 0.55
 
 function writeNumbers({ ctx, chartArea, data, scales }: Chart): void {
   const cells = (data.datasets[0]?.data ?? []) as unknown as Cell[]
   if (chartArea.width / Math.sqrt(cells.length) < NUMBER_WIDTH) return
   Object.assign(ctx, { font: '12px system-ui, sans-serif', textAlign: 'center', textBaseline: 'middle' })
-  ctx.fillStyle = colour('text')
   for (const { x, y, v } of cells) {
+    ctx.fillStyle = colour(Math.abs(v) > STRONG ? 'on-accent' : 'text')
     ctx.fillText(v.toFixed(2), scales.x?.getPixelForValue(x) ?? 0, scales.y?.getPixelForValue(y) ?? 0)
   }
 }
 
-/** Blue below zero, orange above; the further, the stronger. */
+/** Orange below zero, blue above; the further, the stronger. */
 function shade(value: number): string {
-  return mix('sunken', value < 0 ? 'accent' : 'warm', Math.min(1, Math.abs(value)))
+  return mix('sunken', value < 0 ? 'warm' : 'accent', Math.min(1, Math.abs(value)))
 }

@@ -12,7 +12,7 @@ export function mapChart(canvas: HTMLCanvasElement): (pictures: Picture[]) => vo
   const axis = { ...hidden, grid: { display: false } }
   const chart = createChart<'scatter', { x: number; y: number }[], string>(canvas, {
     type: 'scatter',
-    data: { datasets: [{ data: [], pointHoverRadius: SIDE / 2, pointRadius: SIDE / 2 }] },
+    data: { datasets: [{ data: [], clip: false, pointHoverRadius: SIDE / 2, pointRadius: SIDE / 2 }] },
     options: {
       layout: { padding: SIDE / 2 + 4 },
       scales: { x: axis, y: axis },
@@ -36,12 +36,20 @@ export function mapChart(canvas: HTMLCanvasElement): (pictures: Picture[]) => vo
       pointStyle: pictures.map(({ thumbnail }) => stamp(thumbnail)),
     })
     // The same scale on both axes, so that distances mean the same.
-    const reach = Math.max(...points.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)])) || 1
-    for (const id of ['x', 'y']) Object.assign(chart.options.scales?.[id] ?? {}, { min: -reach, max: reach })
+    const ranges = (['x', 'y'] as const).map((id) => rangeOf(points.map((point) => point[id])))
+    const reach = Math.max(...ranges.map(({ reach }) => reach)) || 1
+    for (const [i, { middle }] of ranges.entries()) {
+      Object.assign(chart.options.scales?.['xy'[i] as string] ?? {}, { min: middle - reach, max: middle + reach })
+    }
     chart.update()
     const places = points.map(({ x, y }, i) => `${names[i]} at ${x.toFixed(2)}, ${y.toFixed(2)}`)
     canvas.setAttribute('aria-label', `Map of ${names.length} pictures: ${places.join('; ')}`)
   }
+}
+
+function rangeOf(values: number[]): { middle: number; reach: number } {
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+  return { middle: (least + most) / 2, reach: (most - least) / 2 }
 }
 
 /** The picture in the size that a point is drawn in, with a line around it. */

@@ -1,5 +1,5 @@
 /** The colours of style.css that charts paint with, for the scheme that the browser asks for now. */
-export type Colour = 'text' | 'quiet' | 'line' | 'accent' | 'warm' | 'sunken' | `stage-${string}`
+export type Colour = 'text' | 'quiet' | 'line' | 'accent' | 'on-accent' | 'warm' | 'sunken' | `stage-${string}`
 
 const dark = matchMedia('(prefers-color-scheme: dark)')
 let known = new Map<Colour, string>()
