@@ -31,7 +31,8 @@ describe('the request as code', () => {
   })
 
   it('leaves it one string of JavaScript', () => {
-    const file = "it's $\{1} \\ \n.png"
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it must not become one.
+    const file = "it's ${1} \\ \n.png"
     const literal = /readFile\((.*)\)/.exec(SNIPPETS.JavaScript({ ...REQUEST, file }))?.[1] ?? ''
     expect(new Function(`return ${literal}`)()).toBe(file)
   })
