@@ -1,8 +1,9 @@
 import { answerView, spoken } from './answer-view.ts'
-import { type Answer, ask, Failure, getInfo, type Info, type Model, takesDrawings } from './api.ts'
+import { type Answer, ask, Failure, type Model, takesDrawings } from './api.ts'
 import { askForKey } from './api-key.ts'
 import { DrawingPad } from './drawing-pad.ts'
 import { announce, byId, create } from './elements.ts'
+import { pickModel } from './model-picker.ts'
 import { hideNotice, showNotice } from './notice.ts'
 import { receivePictures, thumbnailOf } from './pictures.ts'
 import { RequestLine } from './request-line.ts'
@@ -14,8 +15,6 @@ import { trayView } from './tray-view.ts'
 const REST_MS = 40
 /** An answer that takes longer is worth a word, and can be canceled. */
 const SLOW_MS = 2000
-/** How often a server that is starting is asked whether it has. */
-const STARTING_MS = 1000
 
 /** Something to ask about: a file, or the drawing as it is when its turn comes. */
 interface Source {
@@ -43,7 +42,6 @@ const pad = new DrawingPad(byId('pad', HTMLCanvasElement), byId('pen'), {
   onClear: startDrawing,
 })
 
-let models: Model[] = []
 let model: Model | undefined
 let lastId = 0
 /** The picture in view, or the one whose answer will be. */
@@ -150,50 +148,13 @@ function render(): void {
   showRequest(picture)
 }
 
-/** Finds out what is served. Until then there is nobody to ask. */
-async function load(): Promise<void> {
-  try {
-    receive(await getInfo())
-  } catch (error) {
-    const { kind, message, retryMs } = error as Failure
-    if (kind === 'key' && (await askForKey())) return load()
-    showNotice(message, { label: kind === 'key' ? 'Enter a key' : 'Ask again', run: load })
-    if (retryMs !== undefined) setTimeout(load, retryMs)
-  }
-}
-
-function receive(info: Info): void {
-  models = info.models
-  const select = byId('model', HTMLSelectElement)
-  const hasVersions = new Set(models.map(({ name }) => name)).size < models.length
-  select.replaceChildren(
-    ...models.map(({ name, version }, i) =>
-      create('option', { value: String(i) }, hasVersions ? `${name} (version ${version})` : name),
-    ),
-  )
-  select.disabled = models.length === 0
-  if (models.length === 0) {
-    showNotice(info.status === 'starting' ? 'The server is starting.' : 'This server has no model.')
-    setTimeout(load, STARTING_MS)
-    return
-  }
-  hideNotice()
-  const fallback = models.findLastIndex(({ name }) => name === info.default_model)
-  select.value = String(Math.max(0, fallback))
-  select.onchange = () => choose(Number(select.value), info)
-  choose(Number(select.value), info)
-}
-
-function choose(index: number, { engine }: Info): void {
-  model = models[index]
-  if (model === undefined) return
+function choose(chosen: Model): void {
+  model = chosen
   const draws = takesDrawings(model)
   byId('drawing').hidden = !draws
   byId('drop').classList.toggle('alone', !draws)
   byId('source-title').textContent = draws ? 'Draw' : 'Pictures'
   byId('description').textContent = model.description ?? ''
-  byId('engine').textContent = engine === null ? model.precision : `${engine.name}, ${model.precision}`
-  byId('engine').hidden = false
   // For another model it is another picture.
   drawing = newDrawing()
   if (draws && !pad.isEmpty) askAboutDrawing(0)
@@ -212,4 +173,4 @@ byId('save').addEventListener('click', async () => {
 })
 receivePictures(byId('files', HTMLInputElement), askAboutFiles)
 render()
-void load()
+void pickModel(choose)
