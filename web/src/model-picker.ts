@@ -18,8 +18,12 @@ export async function pickModel(onChoose: (model: Model) => void): Promise<void>
   } catch (error) {
     const { kind, message, retryMs } = error as Failure
     if (kind === 'key' && (await askForKey())) return again()
+    if (retryMs !== undefined) {
+      showNotice(message)
+      setTimeout(again, retryMs)
+      return
+    }
     showNotice(message, { label: kind === 'key' ? 'Enter a key' : 'Ask again', run: again })
-    if (retryMs !== undefined) setTimeout(again, retryMs)
   }
 }
 
@@ -37,7 +41,6 @@ function offer({ models, default_model, engine }: Info, onChoose: (model: Model)
     byId('engine').hidden = false
     onChoose(model)
   }
-  // The server takes the highest version, which is the last.
   select.value = String(
     Math.max(
       0,
