@@ -39,13 +39,13 @@ describe('a server', () => {
   })
 
   it('that is down is told from one that refuses, and is asked again by a click', async () => {
-    const { url } = await fakeServer()
+    const { app, url, port } = await fakeServer()
     const page = await openPage(browser, url, { complaints: /ERR_/ })
     await page.locator('#model:not([disabled])').waitFor()
-    await page.context().setOffline(true)
+    await app.close()
     await drawStrokes(page, ANY_STROKE)
     await notice(page, /^The server cannot be reached\. Is it still running\?$/)
-    await page.context().setOffline(false)
+    await fakeServer({}, port)
     await page.getByRole('button', { name: 'Ask again' }).click()
     await page.locator('#answer').waitFor()
     expect(await page.locator('#notice').isVisible()).toBe(false)
