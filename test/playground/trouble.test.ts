@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ServeError } from '../../src/errors.ts'
+import type { Readiness } from '../../src/routes/services.ts'
 import { answer, FakeModel } from '../helpers/fake-model.ts'
 import { ANY_STROKE, openPage } from './browser.ts'
 import { drawStrokes, launchBrowser } from './chromium.ts'
@@ -90,10 +91,12 @@ describe('a server', () => {
   })
 
   it('that is starting is waited for', async () => {
-    const { url, services } = await fakeServer({ services: { readiness: () => 'starting' }, models: [] })
+    let readiness: Readiness = 'starting'
+    const { url, services } = await fakeServer({ services: { readiness: () => readiness }, models: [] })
     const page = await openPage(browser, url)
     await notice(page, /^The server is starting\.$/)
     services.models.add(new FakeModel())
+    readiness = 'ready'
     await page.locator('#model:not([disabled])').waitFor()
     await drawStrokes(page, ANY_STROKE)
     await page.locator('#answer').waitFor()
