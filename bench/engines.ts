@@ -38,7 +38,7 @@ const CONTESTANTS = [
 
 async function main(): Promise<void> {
   const config = loadConfig()
-  const [entry] = readRepository(config.MODEL_REPOSITORY)
+  const [entry] = await readRepository(config.MODEL_REPOSITORY)
   if (entry === undefined) throw new Error(`no model in ${config.MODEL_REPOSITORY}`)
   const rounds = new Map<string, EngineTimes[][]>()
   const absent = new Set<string>()

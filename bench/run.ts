@@ -32,7 +32,7 @@ export async function run(options: Options): Promise<Results> {
     return { ...(await readInfo(server.url)), startupMs: server.startupMs, memory }
   })
   const { name, version, input, precision } = first.model
-  const entry = findEntry(config, first.model)
+  const entry = await findEntry(config, first.model)
   const rawJob = { engine: first.engine.name, options: engineOptions(config), entry, timing: options.timing }
 
   const before = await measureRaw(rawJob, options, 'before the load')
@@ -57,8 +57,8 @@ export async function run(options: Options): Promise<Results> {
   }
 }
 
-function findEntry(config: Config, { name, version }: ServedModel): RepositoryEntry {
-  const entries = readRepository(config.MODEL_REPOSITORY)
+async function findEntry(config: Config, { name, version }: ServedModel): Promise<RepositoryEntry> {
+  const entries = await readRepository(config.MODEL_REPOSITORY)
   const entry = entries.find(({ manifest }) => manifest.name === name && manifest.version === version)
   if (entry === undefined) throw new Error(`the server serves ${name}/${version}, which the repository lacks`)
   return entry

@@ -6,6 +6,7 @@ const HEADER = `# Configuration
 
 Every option is an environment variable, or a line in a file \`.env\` in the working directory (the environment wins).
 An empty value is the default, but for \`CUDA_VISIBLE_DEVICES\`. An invalid value stops the start; the message names the option.
+Traces have OpenTelemetry's own variables (\`OTEL_*\`): see [monitoring](monitoring.md#traces).
 
 <!-- Generated from src/server/options.ts by \`npm run docs:config\`; a test keeps the two equal. -->
 

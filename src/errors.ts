@@ -12,6 +12,8 @@ export const ERROR_CODES = [
   'rate_limited',
   'not_found',
   'model_not_found',
+  'load_failed',
+  'too_many_models',
   'no_classifier',
   'method_not_allowed',
   'request_timeout',
@@ -30,6 +32,7 @@ export const ERROR_CODES = [
   'starting',
   'draining',
   'engine_unavailable',
+  'repository_busy',
   'deadline_exceeded',
   'canceled',
   // The server is wrong.

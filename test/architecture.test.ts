@@ -131,10 +131,17 @@ describe('the architecture', () => {
 
   it.each([
     ['fastify', ['fastify', 'fastify-plugin', '@fastify'], ['routes', 'server']],
-    ['tfjs, onnxruntime and protobuf', ['@tensorflow', 'onnxruntime-node', 'protobufjs'], ['engines']],
+    ['tfjs and onnxruntime', ['@tensorflow', 'onnxruntime-node'], ['engines']],
+    ['protobuf', ['protobufjs'], ['engines', 'routes']],
+    ['gRPC', ['@grpc'], ['routes', 'server']],
     ['sharp', ['sharp'], ['preprocessing']],
   ])('keeps %s to its rooms', (_, packages, rooms) => {
     expect(new Set(importersOf(...packages).map(roomOf))).toEqual(new Set(rooms))
+  })
+
+  it('loads OpenTelemetry in tracing.ts alone, and that only where it is asked for', () => {
+    expect(importersOf('@opentelemetry')).toEqual(['server/tracing.ts'])
+    expect(filesThat((text) => /^import (?!type )[^']*'[^']*\/tracing\.ts'/m.test(text))).toEqual([])
   })
 
   it('reads process.env in config.ts alone, and writes it where a native library takes settings no other way', () => {
@@ -169,6 +176,15 @@ describe('the architecture', () => {
     expect(outside).toEqual([])
     expect(imports.filter(({ to }) => to.startsWith('../web')).map(arrow)).toEqual([])
     expect(importersOf('chart.js', 'chartjs-chart-matrix', 'vite')).toEqual([])
+  })
+
+  it('loads gRPC only where there is a port for it', () => {
+    const statements = (text: string): string[] => text.match(/^import [^']*'[^']*'/gm) ?? []
+    const importers = filesThat((text, name) => {
+      const loaded = statements(text).filter((statement) => !statement.startsWith('import type '))
+      return !name.includes('/grpc/') && loaded.some((statement) => /'@grpc\/|\/grpc\//.test(statement))
+    })
+    expect(importers).toEqual([])
   })
 
   it('names files in kebab-case', () => {

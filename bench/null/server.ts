@@ -21,4 +21,5 @@ const server = await createServing(
 )
 process.once('SIGTERM', () => void shutDown(server, { drainDelayMs: 0, timeoutMs: 1000 }).then(() => process.exit(0)))
 await server.app.listen({ host: config.HOST, port: config.PORT })
+if (config.GRPC_PORT !== undefined) server.grpc?.createListener().listen(config.GRPC_PORT, config.HOST)
 await server.start()

@@ -21,7 +21,7 @@ async function main(argv: string[]): Promise<void> {
   }
   const { repository, peers, timing, jsonFile } = options
   const facts = { date: new Date().toISOString(), machine: machine(), python: pythonVersion(PYTHON) }
-  const [entry, ...others] = readRepository(repository)
+  const [entry, ...others] = await readRepository(repository)
   if (entry === undefined || others.length > 0) throw new Error(`${repository}: must hold one version of one model`)
   // All servers have the environment of this process.
   Object.assign(process.env, { MODEL_REPOSITORY: repository, PEERS_MODEL: entry.directory })

@@ -38,7 +38,18 @@ export interface BatcherOptions<Key> {
   /** The same for low requests; less, so that they leave room to normal ones. `maxQueueSize` unless given. */
   maxLowQueueSize?: number
   clock: Clock
-  onBatch?: (batch: { key: Key; size: number; reason: DispatchReason; computeMs: number }) => void
+  onBatch?: (batch: ComputedBatch<Key>) => void
+}
+
+export interface ComputedBatch<Key> {
+  key: Key
+  size: number
+  reason: DispatchReason
+  /** Clock ms. */
+  startedAt: number
+  computeMs: number
+  /** What it held; the items of one request have the same job. */
+  items: readonly { job: { submittedAt: number; context: unknown } }[]
 }
 
 /**
@@ -240,7 +251,7 @@ export class Batcher<Key, Input, Output extends object> {
     const failed = result instanceof ServeError
     const startedAt = this.#schedule.end(scheduled, !failed)
     const computeMs = this.#options.clock.now() - startedAt
-    if (!failed) this.#options.onBatch?.({ key, size: items.length, reason, computeMs })
+    if (!failed) this.#options.onBatch?.({ key, size: items.length, reason, startedAt, computeMs, items })
     const again = failed && this.#retry(items, losses, result)
     // The engine first: it would idle while answers are written.
     this.wake()

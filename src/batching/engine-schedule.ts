@@ -115,6 +115,10 @@ export class EngineSchedule<Key> {
     const serviceTime = this.#serviceTime(key) ?? new ServiceTime()
     serviceTime.record(items, ms)
     this.#speeds.set(key, { serviceTime, lastBatch: ++this.#batches })
+    // Keys come and go, and what is forgotten must not be kept.
+    for (const [other, { lastBatch }] of this.#speeds) {
+      if (this.#batches - lastBatch > FORGOTTEN_AFTER) this.#speeds.delete(other)
+    }
   }
 
   /** Expected milliseconds of a batch; 0 while nothing of this key has been measured. */
@@ -123,8 +127,7 @@ export class EngineSchedule<Key> {
   }
 
   #serviceTime(key: Key): ServiceTime | undefined {
-    const speed = this.#speeds.get(key)
-    return speed && this.#batches - speed.lastBatch <= FORGOTTEN_AFTER ? speed.serviceTime : undefined
+    return this.#speeds.get(key)?.serviceTime
   }
 
   #begin(batch: ScheduledBatch<Key>): void {

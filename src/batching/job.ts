@@ -31,6 +31,8 @@ export interface SubmitOptions {
   signal?: CancelSignal | undefined
   /** `normal` unless given. */
   priority?: Priority | undefined
+  /** Whatever the caller wants to find again in `BatcherOptions.onBatch`. */
+  context?: unknown
 }
 
 /** Throws `canceled` when the client has left already. */
@@ -58,6 +60,7 @@ export class Job<Key, Input, Result> {
   /** Clock ms; infinite if there is none. */
   readonly deadline: number
   readonly priority: Priority
+  readonly context: unknown
   /** Resolves when every item has its answer. */
   readonly settled: Promise<(Result | ServeError)[]>
   readonly #answers: (Result | ServeError | undefined)[]
@@ -67,12 +70,13 @@ export class Job<Key, Input, Result> {
   #resolve: (answers: (Result | ServeError)[]) => void = () => {}
   #stopTimer: (() => void) | undefined
 
-  constructor({ key, inputs, clock, deadline, signal, priority, onGiveUp }: JobOptions<Key, Input>) {
+  constructor({ key, inputs, clock, deadline, signal, priority, context, onGiveUp }: JobOptions<Key, Input>) {
     this.key = key
     this.inputs = inputs
     this.submittedAt = clock.now()
     this.deadline = deadline ?? Number.POSITIVE_INFINITY
     this.priority = priority ?? 'normal'
+    this.context = context
     this.#answers = new Array<Result | ServeError | undefined>(inputs.length).fill(undefined)
     this.#missing = inputs.length
     this.#signal = signal

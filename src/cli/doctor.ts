@@ -14,6 +14,14 @@ export function doctorCommand(): Command {
     .option('--gpu', 'fail unless the engine cuda works on every GPU', false)
     .option('--json', 'print JSON', false)
     .addOption(new Option('--engine <name>', 'try only this engine, and fail unless it works').choices(ENGINE_NAMES))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  resnet-serve doctor
+  resnet-serve doctor --gpu
+  resnet-serve doctor --engine onnx --json`,
+    )
     .action(async ({ gpu, json, engine }: Options) => {
       const { loadConfig } = await import('../server/config.ts')
       const { examine } = await import('./doctor/examine.ts')

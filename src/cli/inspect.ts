@@ -17,6 +17,13 @@ export function inspect(): Command {
     .option('--prefix <prefix>', 'where the ResNet lies, if there are several')
     .option('--ema', 'look at averaged weights', false)
     .option('--json', 'print JSON', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  resnet-serve inspect resnet50.pth
+  resnet-serve inspect runs/last.ckpt --ema --json`,
+    )
     .action(run)
 }
 

@@ -6,6 +6,7 @@ interface Options {
   from: Request['from']
   path?: string
   force: boolean
+  json: boolean
 }
 
 /** `resnet-serve install-tensorflow`: native TensorFlow for the engines `cuda` and `tensorflow` (docs/gpu.md). */
@@ -20,13 +21,22 @@ export function installTensorflowCommand(): Command {
     )
     .option('--path <path>', 'the tarball, the folder with lib/ and include/, or a folder of wheels to use offline')
     .option('--force', 'reinstall even if the installed one works', false)
-    .action(async ({ path, ...options }: Options) => {
+    .option('--json', 'print JSON', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  resnet-serve install-tensorflow
+  resnet-serve install-tensorflow --gpu
+  resnet-serve install-tensorflow --gpu --path wheels/ --json`,
+    )
+    .action(async ({ path, json, ...options }: Options) => {
       const { loadConfig } = await import('../server/config.ts')
       const { installTensorflow } = await import('./tensorflow/install.ts')
       const { terminalProgress } = await import('./tensorflow/progress.ts')
       const folder = loadConfig().TENSORFLOW_DIR
       const record = await installTensorflow({ ...options, path, folder, progress: terminalProgress() })
-      process.stdout.write(report(folder, record))
+      process.stdout.write(json ? `${JSON.stringify({ folder, ...record }, null, 2)}\n` : report(folder, record))
     })
 }
 

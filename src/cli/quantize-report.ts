@@ -23,6 +23,11 @@ export function quantizeReport({ quantization, report, layers }: Quantized): str
   return lines.join('\n')
 }
 
+/** The same for programs. */
+export function quantizeJson({ quantization, report, layers }: Quantized): object {
+  return { ...report, relative_errors: layers, fp32: quantization.fp32 }
+}
+
 function cosines({ cosine_mean, cosine_min }: Comparison): string {
   return `cosine mean ${cosine_mean.toFixed(6)}, least ${cosine_min.toFixed(6)}`
 }

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { Command, InvalidArgumentError } from 'commander'
 import { withQuantization } from '../quantization/model-json.ts'
-import { type Quantized, quantizeModel } from '../quantization/quantize-model.ts'
-import { SampleSet } from '../quantization/sample-set.ts'
+import type { Quantized } from '../quantization/quantize-model.ts'
 import { inFile } from '../repository/in-file.ts'
 import { loadGraph } from '../repository/load-graph.ts'
 import { type Manifest, parseManifest } from '../repository/manifest.ts'
-import { quantizeReport } from './quantize-report.ts'
+import { quantizeJson, quantizeReport } from './quantize-report.ts'
+import { wholeNumber } from './whole-number.ts'
 
 interface Options {
   calibration: string
@@ -19,6 +19,7 @@ interface Options {
   minCosine: number
   threads: number
   dryRun?: boolean
+  json?: boolean
 }
 
 /** What is taken unless an option says otherwise. */
@@ -41,6 +42,14 @@ export function quantize(): Command {
     )
     .option('--threads <n>', 'compute threads', wholeNumber, QUANTIZE_DEFAULTS.threads)
     .option('--dry-run', 'print the report and write nothing')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  resnet-serve quantize models/photos/1 --calibration pictures/
+  resnet-serve quantize models/photos/1 --calibration pictures/ --evaluate validation/ --dry-run --json`,
+    )
     .action(async (directory: string, options: Options) => quantizeFolder(directory, options))
 }
 
@@ -55,7 +64,8 @@ export async function quantizeFolder(
   const text = readFileSync(path, 'utf8')
   const manifest = inFile(path, () => parseManifest(text))
   const graph = loadGraph({ directory, manifest })
-  const { calibration, evaluation } = readSamples(options, manifest)
+  const { quantizeModel } = await import('../quantization/quantize-model.ts')
+  const { calibration, evaluation } = await readSamples(options, manifest)
   const progress = new Progress()
   let result: Quantized
   try {
@@ -72,17 +82,20 @@ export async function quantizeFolder(
   } finally {
     progress.end()
   }
-  output.write(quantizeReport(result))
-  if (options.dryRun) return
-  const changed = withQuantization(text, result.quantization)
-  inFile(path, () => parseManifest(changed))
-  // A rename, so that readers see the old file or the new one.
-  writeFileSync(`${path}.new`, changed)
-  renameSync(`${path}.new`, path)
-  output.write(`written to ${path}\n`)
+  const written = options.dryRun ? undefined : path
+  if (written !== undefined) {
+    const changed = withQuantization(text, result.quantization)
+    inFile(path, () => parseManifest(changed))
+    // A rename, so that readers see the old file or the new one.
+    writeFileSync(`${path}.new`, changed)
+    renameSync(`${path}.new`, path)
+  }
+  if (options.json) output.write(`${JSON.stringify({ ...quantizeJson(result), written: written ?? null }, null, 2)}\n`)
+  else output.write(quantizeReport(result) + (written === undefined ? '' : `written to ${written}\n`))
 }
 
-function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {
+async function readSamples({ calibration, evaluate, samples }: Options, { input }: Manifest) {
+  const { SampleSet } = await import('../quantization/sample-set.ts')
   const chosen = SampleSet.open(calibration, input).spread(samples)
   if (evaluate !== undefined) return { calibration: chosen, evaluation: SampleSet.open(evaluate, input) }
   const { kept, heldOut } = chosen.split()
@@ -109,11 +122,6 @@ class Progress {
     this.#bar = undefined
     this.#stage = undefined
   }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 is needed.')
-  return Number(text)
 }
 
 function cosine(text: string): number {

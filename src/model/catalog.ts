@@ -6,25 +6,38 @@ import type { Model } from './model.ts'
 export class ModelCatalog {
   readonly #models = new Map<string, Map<string, Model>>()
   readonly #defaultName: string | undefined
+  readonly #defaultVersions: ReadonlyMap<string, string>
 
-  /** `defaultName` answers requests that name no model; without it the first name in alphabetical order does. */
-  constructor(defaultName?: string) {
+  /**
+   * `defaultName` answers requests that name no model; without it the first name in alphabetical order does.
+   * `defaultVersions` answer those that name no version, by model; without one the highest does.
+   */
+  constructor(defaultName?: string, defaultVersions: ReadonlyMap<string, string> = new Map()) {
     this.#defaultName = defaultName
+    this.#defaultVersions = defaultVersions
   }
 
+  /** Takes the place of a model of the same name and version. */
   add(model: Model): void {
     const { name, version } = model.manifest
     const versions = this.#models.get(name) ?? new Map<string, Model>()
     this.#models.set(name, versions.set(version, model))
   }
 
-  /** The model asked for, in its highest version unless one is named. Throws `model_not_found`. */
+  remove(name: string, version: string): void {
+    const versions = this.#models.get(name)
+    versions?.delete(version)
+    if (versions?.size === 0) this.#models.delete(name)
+  }
+
+  /** The model asked for, in its default version unless one is named. Throws `model_not_found`. */
   get(name: string | undefined, version: string | undefined): Model {
     const chosen = name ?? this.defaultName ?? ''
     const versions = this.#models.get(chosen)
     if (versions === undefined) throw new ServeError('model_not_found', `no model ${name ?? 'is loaded'}`)
-    const model = versions.get(version ?? this.#highest(versions))
-    if (model === undefined) throw new ServeError('model_not_found', `model ${chosen} has no version ${version}`)
+    const wanted = version ?? this.#defaultVersions.get(chosen) ?? highest(versions)
+    const model = versions.get(wanted)
+    if (model === undefined) throw new ServeError('model_not_found', `model ${chosen} has no version ${wanted}`)
     return model
   }
 
@@ -40,8 +53,8 @@ export class ModelCatalog {
   list(): Model[] {
     return [...this.#models.values()].flatMap((versions) => [...versions.values()])
   }
+}
 
-  #highest(versions: Map<string, Model>): string {
-    return [...versions.keys()].sort(compareVersions).at(-1) ?? ''
-  }
+function highest(versions: Map<string, Model>): string {
+  return [...versions.keys()].sort(compareVersions).at(-1) ?? ''
 }

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inFile } from './in-file.ts'
+import { fileError } from './in-file.ts'
 import { type Manifest, NAME_PATTERN, parseManifest } from './manifest.ts'
 
 /** One `<name>/<version>/` folder with a valid model.json. */
@@ -9,61 +9,96 @@ export interface RepositoryEntry {
   manifest: Manifest
 }
 
+/** One `<name>/<version>/` folder of a model, whatever its files are worth. */
+export interface FoundVersion {
+  name: string
+  version: string
+  /** An Error that names the file if model.json is missing or invalid. */
+  entry: RepositoryEntry | Error
+  /** Another one whenever a file of the folder has changed: names, sizes and times. */
+  fingerprint: string
+}
+
 const NAME = new RegExp(NAME_PATTERN)
 
 /**
- * Reads and checks every `<name>/<version>/model.json` under `root`. Throws a plain Error that names the file if one is
- * broken: a model that is silently missing would be noticed too late. Passes over what is no model at all (a link that leads
- * nowhere, a folder of notes, what an archiver leaves behind) and tells `warn`.
+ * Every model under `root`, by name and version. Passes over what is no model at all (a link that leads nowhere, a folder of
+ * notes, what an archiver leaves behind) and tells `warn`. Rejects with a plain Error if the folder cannot be read. Not
+ * synchronous: a volume that hangs must not hold up requests.
  */
-export function readRepository(root: string, warn: (message: string) => void = () => {}): RepositoryEntry[] {
-  const entries: RepositoryEntry[] = []
-  for (const name of folders(root, warn)) {
-    for (const version of folders(join(root, name), warn)) {
+export async function scanRepository(
+  root: string,
+  warn: (message: string) => void = () => {},
+): Promise<FoundVersion[]> {
+  const found: FoundVersion[] = []
+  for (const name of await folders(root, warn)) {
+    for (const version of await folders(join(root, name), warn)) {
       const directory = join(root, name, version)
-      if (isModel(directory)) entries.push(readEntry(directory, name, version))
-      else warn(`${directory} has no model.json and is passed over`)
+      const files = await readdir(directory)
+      // Weights without a model.json are a model too, and a broken one.
+      if (files.includes('model.json') || files.includes('weights.safetensors')) {
+        const fingerprint = await fingerprintOf(directory, files)
+        found.push({ name, version, entry: await readEntry(directory, name, version), fingerprint })
+      } else warn(`${directory} has no model.json and is passed over`)
     }
   }
-  if (entries.length === 0) throw new Error(`no <name>/<version>/model.json under ${root}`)
-  return entries
+  return found
 }
 
-/** Weights without a model.json are a model too, and a broken one. */
-function isModel(directory: string): boolean {
-  const files = readdirSync(directory)
-  return files.includes('model.json') || files.includes('weights.safetensors')
+/**
+ * The same, of sound models only. Rejects with a plain Error that names the file if one is broken: a model that is silently
+ * missing would be noticed too late.
+ */
+export async function readRepository(root: string, warn?: (message: string) => void): Promise<RepositoryEntry[]> {
+  const found = await scanRepository(root, warn)
+  if (found.length === 0) throw new Error(`no <name>/<version>/model.json under ${root}`)
+  return found.map(({ entry }) => {
+    if (entry instanceof Error) throw entry
+    return entry
+  })
 }
 
-function readEntry(directory: string, name: string, version: string): RepositoryEntry {
+async function readEntry(directory: string, name: string, version: string): Promise<RepositoryEntry | Error> {
   const path = join(directory, 'model.json')
-  return inFile(path, () => {
-    const manifest = parseManifest(readFileSync(path, 'utf8'))
+  try {
+    const manifest = parseManifest(await readFile(path, 'utf8'))
     if (manifest.name !== name || manifest.version !== version) {
       throw new Error(`says ${manifest.name}/${manifest.version}, the folder says ${name}/${version}`)
     }
     return { directory, manifest }
+  } catch (error) {
+    return fileError(path, error)
+  }
+}
+
+async function fingerprintOf(directory: string, files: string[]): Promise<string> {
+  const facts = files.sort().map(async (file) => {
+    // What is gone by now, or was never there behind its link, is another state of the folder.
+    const { size, mtimeMs, ino } = await stat(join(directory, file)).catch(() => ({ size: 0, mtimeMs: 0, ino: 0 }))
+    return `${file} ${size} ${mtimeMs} ${ino}`
   })
+  return (await Promise.all(facts)).join('\n')
 }
 
 /**
  * Names of the subfolders. Skips hidden ones and `lost+found`, which volume mounts contain. Follows links, which such
  * mounts consist of.
  */
-function folders(path: string, warn: (message: string) => void): string[] {
+async function folders(path: string, warn: (message: string) => void): Promise<string[]> {
   try {
-    return readdirSync(path)
-      .filter((name) => !name.startsWith('.') && NAME.test(name))
-      .filter((name) => isFolder(join(path, name), warn))
-      .sort()
+    const names: string[] = []
+    for (const name of (await readdir(path)).sort()) {
+      if (!name.startsWith('.') && NAME.test(name) && (await isFolder(join(path, name), warn))) names.push(name)
+    }
+    return names
   } catch (error) {
     throw new Error(`cannot read the model repository: ${(error as Error).message}`, { cause: error })
   }
 }
 
-function isFolder(path: string, warn: (message: string) => void): boolean {
+async function isFolder(path: string, warn: (message: string) => void): Promise<boolean> {
   try {
-    return statSync(path).isDirectory()
+    return (await stat(path)).isDirectory()
   } catch (error) {
     if (!['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     warn(`${path} is a link that leads nowhere and is passed over`)

@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { CancelSignal, SubmitOptions } from '../batching/job.ts'
+import type { CancelSignal } from '../batching/job.ts'
+import type { InferenceRequest } from './infer.ts'
 
-/** How long the client of a request waits, until its deadline or until it leaves, and whether others go first. */
+/** How long the client of a request waits, until its deadline or until it leaves, whether others go first, and its trace. */
 export function patience(
-  { deadline, priority }: FastifyRequest,
+  { deadline, priority, trace }: FastifyRequest,
   reply: FastifyReply,
-): SubmitOptions & { deadline: number } {
-  return { deadline, priority, signal: clientSignal(reply) }
+): Pick<InferenceRequest, 'deadline' | 'priority' | 'signal' | 'context'> {
+  return { deadline, priority, signal: clientSignal(reply), context: trace }
 }
 
 /**

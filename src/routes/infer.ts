@@ -4,7 +4,7 @@ import type { Model, Prediction } from '../model/model.ts'
 import { normalisePixels, readBinaryTensor, readHalfTensor, readJsonTensor } from '../preprocessing/tensor.ts'
 import type { InputSpec } from '../repository/input-spec.ts'
 import type { RawInput } from './inputs/raw-input.ts'
-import type { Services, StageTimings } from './services.ts'
+import type { RequestTrace, Services, StageTimings } from './services.ts'
 
 /** What every protocol's request comes down to. */
 export interface InferenceRequest extends SubmitOptions {
@@ -12,6 +12,7 @@ export interface InferenceRequest extends SubmitOptions {
   inputs: RawInput[]
   /** On the services' clock (ms). */
   deadline: number
+  context?: RequestTrace | undefined
   /** A failed input gets its error in its place; without it, one fails the whole request. */
   partial?: boolean
   /** Whether the answer has the decoded inputs too. */
@@ -38,8 +39,9 @@ const WHOLE_REQUEST = new Set<ErrorCode>([...REFUSAL_CODES, 'deadline_exceeded',
  * before it is decoded. From then on the model enforces the deadline. Knows no protocol.
  */
 export async function infer(services: Services, request: InferenceRequest): Promise<Inference> {
-  const { clock } = services
+  const { clock, inFlight } = services
   const { statistics } = request.model
+  const end = inFlight.begin()
   const startedAt = clock.now()
   try {
     const inference = await decodeAndPredict(services, request)
@@ -51,6 +53,8 @@ export async function infer(services: Services, request: InferenceRequest): Prom
   } catch (error) {
     statistics.observeFailure(clock.now() - startedAt)
     throw error
+  } finally {
+    end()
   }
 }
 
@@ -62,6 +66,7 @@ async function decodeAndPredict(services: Services, request: InferenceRequest): 
   const decodeStart = clock.now()
   const inputs = await decode(raw, model.manifest.input, services, options)
   const decodeMs = clock.now() - decodeStart
+  options.context?.addStage('decode', decodeStart, decodeStart + decodeMs)
   const predictions = new Array<Prediction | ServeError>(raw.length)
   const decoded: { index: number; input: Float32Array }[] = []
   for (const [index, input] of inputs.entries()) {

@@ -70,8 +70,8 @@ export function topClasses(
 }
 
 /** What the model's activation makes of its logits, in the order of the classes; with `none`, the logits themselves. */
-export function probabilitiesOf(logits: Float32Array, activation: Manifest['activation']): Float32Array | Float64Array {
-  return ACTIVATIONS[activation](logits)
+export function probabilitiesOf(logits: Float32Array, activation: Manifest['activation']): Float32Array {
+  return Float32Array.from(ACTIVATIONS[activation](logits))
 }
 
 const ACTIVATIONS: Record<Manifest['activation'], (logits: Float32Array) => Float32Array | Float64Array> = {

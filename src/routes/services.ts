@@ -3,9 +3,18 @@ import type { Priority } from '../batching/job.ts'
 import type { GpuFacts } from '../engines/gpu.ts'
 import type { ErrorCode, ServeError } from '../errors.ts'
 import type { ModelCatalog } from '../model/catalog.ts'
+import type { InFlight } from '../model/in-flight.ts'
 import type { Model } from '../model/model.ts'
+import type { ModelRepository } from '../model/model-repository.ts'
 import type { ImageDecoder } from '../preprocessing/image-decoder.ts'
 import type { OpenedInfo } from '../workers/protocol.ts'
+
+/** The trace of a request (server/tracing.ts). Times are on the services' clock (ms). */
+export interface RequestTrace {
+  /** Adds what was done for the request from one time to another. */
+  addStage(name: string, from: number, to: number): void
+  end(at: number, status: number, errorCode: ErrorCode | undefined): void
+}
 
 /** What `server/` keeps for each request. */
 declare module 'fastify' {
@@ -18,6 +27,8 @@ declare module 'fastify' {
     priority: Priority
     /** Name of the API key that it came with; undefined where none was asked for or it had none that is right. */
     apiKey: string | undefined
+    /** Absent where requests are not traced. */
+    trace?: RequestTrace
     /** Set when the request failed; for the log and the metrics. */
     errorCode: ErrorCode | undefined
   }
@@ -48,6 +59,10 @@ export interface Limits {
 export interface Services {
   clock: Clock
   models: ModelCatalog
+  /** Tells who takes a model away which requests may hold it still. */
+  inFlight: InFlight
+  /** Undefined where nobody may change the models. */
+  repository?: Pick<ModelRepository, 'index' | 'load' | 'unload'> | undefined
   images: Pick<ImageDecoder, 'decodeAll'>
   limits: Limits
   readiness: () => Readiness

@@ -127,7 +127,7 @@ function outputsOf(predictions: Prediction[], { manifest }: Model): Outputs {
   const logits = predictions.map((prediction) => prediction.logits)
   return {
     logits,
-    probabilities: logits.map((each) => Float32Array.from(probabilitiesOf(each, manifest.activation))),
+    probabilities: logits.map((each) => probabilitiesOf(each, manifest.activation)),
     embedding,
   }
 }

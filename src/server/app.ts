@@ -8,6 +8,7 @@ import { info } from '../routes/info.ts'
 import { metrics as metricsRoute } from '../routes/metrics.ts'
 import { openInferenceHealth } from '../routes/open-inference/health.ts'
 import { openInference } from '../routes/open-inference/open-inference.ts'
+import { repository } from '../routes/open-inference/repository.ts'
 import { embeddings } from '../routes/openai/embeddings.ts'
 import { models as openaiModels } from '../routes/openai/models.ts'
 import { playground } from '../routes/playground.ts'
@@ -31,8 +32,10 @@ import { rateLimit } from './plugins/rate-limit.ts'
 import { requestContext, requestId } from './plugins/request-context.ts'
 import { requireApiKey } from './plugins/require-api-key.ts'
 import { strictHttp } from './plugins/strict-http.ts'
+import { traceRequests } from './plugins/trace-requests.ts'
 import { sendError } from './problem.ts'
 import { serializeJson } from './serialize-json.ts'
+import type { Tracing } from './tracing.ts'
 
 /** Who may call, and how often. */
 export interface Access {
@@ -52,17 +55,21 @@ export interface AppOptions {
   services: Services
   metrics: Metrics
   access: Access
+  /** Undefined: nobody may change the models. */
+  adminApiKey?: ApiKey | undefined
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
   /** The folder that the playground is built into; without it, there is none. */
   playground?: string | undefined
+  /** Undefined: requests are not traced. */
+  tracing?: Tracing | undefined
   logger: FastifyBaseLogger
 }
 
 /** The HTTP application, complete but not listening: tests inject requests, `main.ts` binds the port. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, metrics, access, logger, connections, overloadStatus } = options
+  const { services, metrics, access, adminApiKey, logger, connections, overloadStatus, tracing } = options
   const { limits, clock, readiness } = services
   const app = Fastify({
     loggerInstance: logger,
@@ -81,6 +88,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   app.decorate('overloadStatus', overloadStatus)
   await app.register(requestContext, { clock, metrics, readiness })
+  if (tracing) await app.register(traceRequests, tracing)
   boundServer(app, connections)
   await app.register(listeners)
   await app.register(pipelining)
@@ -120,6 +128,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await secured.register(predictions(services))
     await secured.register(predict(services))
   })
+  if (adminApiKey !== undefined) {
+    await app.register(async (administration) => {
+      await administration.register(requireApiKey, { apiKeys: [adminApiKey] })
+      await administration.register(repository(services))
+    })
+  }
   return app
 }
 

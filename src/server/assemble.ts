@@ -5,14 +5,18 @@ import type { EngineOptions } from '../engines/engine.ts'
 import { listGpuDevices } from '../engines/gpu.ts'
 import { CachedModel, PredictionCache } from '../model/cached-model.ts'
 import { ModelCatalog } from '../model/catalog.ts'
+import { InFlight } from '../model/in-flight.ts'
 import type { Model } from '../model/model.ts'
-import { createModelBatcher } from '../model/served-model.ts'
+import { ModelRepository } from '../model/model-repository.ts'
+import { createModelBatcher, ServedModel } from '../model/served-model.ts'
 import { ImageDecoder } from '../preprocessing/image-decoder.ts'
+import { type FoundVersion, scanRepository } from '../repository/repository.ts'
 import { EnginePool } from '../workers/pool.ts'
 import { engineEnvironment } from '../workers/process.ts'
 import { type Config, childEnvironment } from './config.ts'
 import { Metrics } from './metrics.ts'
 import { Pressure, watchPressure } from './pressure.ts'
+import type { Tracing } from './tracing.ts'
 
 /** Share of the queue that low requests may fill: bulk work must not shut others out. */
 const LOW_SHARE_OF_QUEUE = 7 / 8
@@ -35,6 +39,7 @@ export function assemble(
   config: Config,
   logger: FastifyBaseLogger,
   onFatal: (reason: string) => void,
+  tracing?: Tracing,
   engineEntry?: URL,
 ) {
   const clock = systemClock
@@ -59,10 +64,33 @@ export function assemble(
     // A low request of any allowed size must have room.
     maxLowQueueSize: Math.max(Math.floor(LOW_SHARE_OF_QUEUE * config.MAX_QUEUE_SIZE), config.MAX_INPUTS_PER_REQUEST),
     clock,
-    onBatch: ({ size, reason }) => metrics.observeBatch(engine.info?.engine ?? 'none', size, reason),
+    onBatch: (batch) => {
+      const name = engine.info?.engine ?? 'none'
+      metrics.observeBatch(name, batch.size, batch.reason)
+      tracing?.observeBatch(batch, name)
+    },
   })
   engine.onOfferChange = () => batcher.wake()
-  metrics.watch(batcher, engine)
+  const models = new ModelCatalog(config.DEFAULT_MODEL, config.DEFAULT_VERSIONS)
+  metrics.watch(batcher, engine, models)
+  const inFlight = new InFlight()
+  const cached = createCache(config, metrics)
+  // What is passed over has been said at the start.
+  const scan = (): Promise<FoundVersion[]> => scanRepository(config.MODEL_REPOSITORY)
+  const repository = new ModelRepository({
+    engine,
+    catalog: models,
+    inFlight,
+    scan,
+    serve(key, manifest, loaded) {
+      const maxBatchSize = Math.min(config.MAX_BATCH_SIZE, manifest.maxBatchSize)
+      return cached(new ServedModel(key, manifest, { ...loaded, maxBatchSize }, batcher))
+    },
+    maxLoaded: config.MAX_LOADED_MODELS,
+    requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    clock,
+    log: (level, fields, message) => logger[level](fields, message),
+  })
   const images = new ImageDecoder({
     maxPixels: config.MAX_IMAGE_PIXELS,
     maxSide: config.MAX_IMAGE_SIDE,
@@ -77,11 +105,13 @@ export function assemble(
   return {
     engine,
     batcher,
-    models: new ModelCatalog(config.DEFAULT_MODEL),
+    models,
+    repository,
+    scan,
+    inFlight,
     images,
     pressure,
     metrics,
-    cached: createCache(config, metrics),
   }
 }
 

@@ -16,24 +16,44 @@ const Schema = Type.Object(OPTIONS)
 export type Config = Omit<
   Static<typeof Schema>,
   | 'API_KEYS'
+  | 'ADMIN_API_KEY'
+  | 'GRPC_PORT'
   | 'TRUST_PROXY'
   | 'CORS_ORIGINS'
   | 'ALLOWED_BATCH_SIZES'
+  | 'LOAD_MODELS'
   | 'DEFAULT_MODEL'
+  | 'DEFAULT_VERSIONS'
+  | 'STRICT_STARTUP'
   | 'OVERLOAD_STATUS'
   | 'CUDA_VISIBLE_DEVICES'
   | 'PLAYGROUND'
 > & {
   OVERLOAD_STATUS: 429 | 503
   API_KEYS: ApiKey[]
+  ADMIN_API_KEY: ApiKey | undefined
+  /** Undefined where there is no gRPC. */
+  GRPC_PORT: number | undefined
   TRUST_PROXY: string[]
   CORS_ORIGINS: string[]
   /** Ascending. */
   ALLOWED_BATCH_SIZES: number[]
+  LOAD_MODELS: NameAndVersion[]
   DEFAULT_MODEL: string | undefined
+  /** By the model's name. */
+  DEFAULT_VERSIONS: ReadonlyMap<string, string>
+  STRICT_STARTUP: boolean
   CUDA_VISIBLE_DEVICES: string[] | undefined
   /** The folder that the playground is built into; undefined if there is to be none. */
   PLAYGROUND: string | undefined
+  /** Whether requests are traced. The OpenTelemetry SDK reads the rest of `OTEL_*` itself. */
+  TRACES: boolean
+}
+
+export interface NameAndVersion {
+  name: string
+  /** All of them, unless given. */
+  version?: string | undefined
 }
 
 /** An invalid value; the message names the option. */
@@ -46,7 +66,8 @@ export class ConfigError extends Error {
  * unset variables empty. Throws ConfigError on the first bad value.
  */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const values = validate(withoutEmpty(env === process.env ? { ...dotenv(), ...env } : env))
+  const all = withoutEmpty(env === process.env ? { ...dotenv(), ...env } : env)
+  const values = validate(all)
   const config: Config = {
     ...values,
     MODEL_REPOSITORY: resolve(PACKAGE_ROOT, values.MODEL_REPOSITORY),
@@ -55,10 +76,16 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     API_KEYS: parseApiKeys(values.API_KEYS),
     TRUST_PROXY: listOf('TRUST_PROXY', values.TRUST_PROXY, isNetwork, 'an address, a network or loopback'),
     CORS_ORIGINS: listOf('CORS_ORIGINS', values.CORS_ORIGINS, isOrigin, 'an origin like https://app.example.com, or *'),
+    GRPC_PORT: parsePort('GRPC_PORT', values.GRPC_PORT),
     ALLOWED_BATCH_SIZES: parseBatchSizes(values.ALLOWED_BATCH_SIZES, values.MAX_BATCH_SIZE),
+    ADMIN_API_KEY: parseAdminKey(values.ADMIN_API_KEY),
+    LOAD_MODELS: list(values.LOAD_MODELS).map(nameAndVersion),
     DEFAULT_MODEL: values.DEFAULT_MODEL || undefined,
+    DEFAULT_VERSIONS: parseDefaultVersions(values.DEFAULT_VERSIONS),
+    STRICT_STARTUP: values.STRICT_STARTUP === 'true',
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
     PLAYGROUND: values.PLAYGROUND === 'on' ? resolve(PACKAGE_ROOT, 'dist/web') : undefined,
+    TRACES: wantsTraces(all),
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {
     throw new ConfigError(
@@ -94,17 +121,37 @@ export function childEnvironment(variables: Record<string, string> = {}): NodeJS
 }
 
 /**
- * The environment of npm, pip and compilers: all of this process's but the server's own secret, with these variables on
+ * The environment of npm, pip and compilers: all of this process's but the server's own secrets, with these variables on
  * top. They are the operator's own tools, whose settings, proxies and credentials have any name.
  */
 export function toolEnvironment(variables: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const { API_KEYS: _, ...env } = process.env
+  const { API_KEYS: _keys, ADMIN_API_KEY: _key, ...env } = process.env
   return { ...env, ...variables }
 }
 
+/** OpenTelemetry's general variables, of which one that asks for what is not here stops the start. */
+function wantsTraces(env: NodeJS.ProcessEnv): boolean {
+  const exporter = env.OTEL_TRACES_EXPORTER
+  if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return false
+  if (exporter !== undefined && exporter !== 'otlp') {
+    throw new ConfigError(`OTEL_TRACES_EXPORTER is "${exporter}": must be otlp or none`)
+  }
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT
+  if (exporter === undefined && endpoint === undefined) return false
+  for (const name of ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
+    const protocol = env[name]
+    if (protocol === 'http/protobuf') break
+    if (protocol !== undefined) throw new ConfigError(`${name} is "${protocol}": must be http/protobuf`)
+  }
+  return true
+}
+
+/** What is in the file. The SDK of OpenTelemetry finds its part of it in this process's environment. */
 function dotenv(): NodeJS.ProcessEnv {
   try {
-    return parseEnv(readFileSync(resolve('.env'), 'utf8'))
+    const file = parseEnv(readFileSync(resolve('.env'), 'utf8'))
+    for (const [name, value] of Object.entries(file)) if (name.startsWith('OTEL_')) process.env[name] ??= value
+    return file
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
     throw new ConfigError(`.env: ${(error as Error).message}`, { cause: error })
@@ -147,6 +194,14 @@ function parseApiKeys(value: string): ApiKey[] {
   })
 }
 
+/** One key, in the forms of API_KEYS. */
+function parseAdminKey(value: string): ApiKey | undefined {
+  if (value === '') return undefined
+  const key = parseApiKey(value, 0)
+  if (key) return { ...key, name: 'admin' }
+  throw new ConfigError('ADMIN_API_KEY must be one key, without spaces, or sha256:<64 hex digits>')
+}
+
 function listOf(option: string, value: string, isValid: (item: string) => boolean, what: string): string[] {
   const items = list(value)
   const wrong = items.find((item) => !isValid(item))
@@ -165,6 +220,31 @@ function isNetwork(text: string): boolean {
 /** As a browser's `Origin` header says it. */
 function isOrigin(text: string): boolean {
   return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
+}
+
+function parsePort(option: string, value: string): number | undefined {
+  if (value === '') return undefined
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN
+  if (port <= 65_535) return port
+  throw new ConfigError(`${option} is "${value}": must be a port from 0 to 65535, or empty`)
+}
+
+function parseDefaultVersions(value: string): Map<string, string> {
+  const versions = new Map<string, string>()
+  for (const item of list(value)) {
+    const { name, version } = nameAndVersion(item)
+    if (!version || versions.has(name)) {
+      throw new ConfigError(`DEFAULT_VERSIONS is "${value}": must be name:version, and one for each name`)
+    }
+    versions.set(name, version)
+  }
+  return versions
+}
+
+/** `name` or `name:version`; neither has a colon in it. */
+function nameAndVersion(item: string): NameAndVersion {
+  const [name = '', version] = item.split(':', 2)
+  return { name, version: version || undefined }
 }
 
 function parseBatchSizes(value: string, maxBatchSize: number): number[] {

@@ -37,14 +37,14 @@ async function main(): Promise<void> {
   }
 
   // HTTP comes first by default, so that /livez and /readyz answer while the model loads.
-  if (config.LISTEN_WHEN === 'starting') await listen(serving.app, config)
+  if (config.LISTEN_WHEN === 'starting') await listen(serving, config)
   try {
     await serving.start()
   } catch (error) {
     if (ending) return
     throw error
   }
-  if (config.LISTEN_WHEN === 'ready' && !ending) await listen(serving.app, config)
+  if (config.LISTEN_WHEN === 'ready' && !ending) await listen(serving, config)
   logger.info({ startup_ms: Math.round(process.uptime() * 1000) }, 'ready')
 }
 

@@ -16,11 +16,11 @@ const BATCH_SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
  */
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #requests = this.#counter('resnet_requests_total', 'Requests answered, by route, method and HTTP status.', [
-    'route',
-    'method',
-    'status',
-  ])
+  readonly #requests = this.#counter(
+    'resnet_requests_total',
+    'Requests answered, by route, method and HTTP status; of gRPC by path and status.',
+    ['route', 'method', 'status'],
+  )
   readonly #errors = this.#counter('resnet_request_errors_total', 'Requests that failed, by error code.', ['code'])
   readonly #keys = this.#counter('resnet_requests_by_key_total', 'Requests answered, by the name of their API key.', [
     'key',
@@ -74,10 +74,23 @@ export class Metrics {
     this.#eventLoopDelay.observe(seconds)
   }
 
-  /** Adds the gauges, which are read at each scrape. Call it once. */
-  watch(queue: { queueDepth: number }, engine: Pick<EnginePool, 'restarts' | 'state' | 'vitals'>): void {
+  /** Adds what is read at each scrape. Call it once. */
+  watch(
+    queue: { queueDepth: number },
+    engine: Pick<EnginePool, 'restarts' | 'state' | 'vitals'>,
+    models: { list(): unknown[] },
+  ): void {
+    this.#gauge('resnet_models_loaded', 'Versions of models that are served.', () => models.list().length)
     this.#gauge('resnet_queue_depth', 'Inputs waiting for a batch.', () => queue.queueDepth)
-    this.#gauge('resnet_engine_restarts', 'Times the engine process was started again.', () => engine.restarts)
+    new Counter({
+      name: 'resnet_engine_restarts_total',
+      help: 'Times that an engine process was started again.',
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(engine.restarts)
+      },
+    })
     this.#gauge('resnet_engine_ready', '1 while the engine process takes batches.', () => {
       return Number(engine.state === 'ready')
     })
@@ -89,10 +102,34 @@ export class Metrics {
     })
   }
 
+  /** Adds what alerts compare the rest with. Call it once. */
+  watchServing(isReady: () => boolean, requestTimeoutMs: number): void {
+    this.#gauge('resnet_ready', '1 while /readyz says yes.', () => Number(isReady()))
+    this.#gauge('resnet_request_timeout_seconds', 'Longest that a request may take (REQUEST_TIMEOUT_MS).', () => {
+      return requestTimeoutMs / 1000
+    })
+  }
+
   observeRequest(route: string, method: string, status: number, seconds: number, errorCode: string | undefined): void {
     this.#requests.inc({ route, method, status })
+    this.#observeEnd(method === 'POST', seconds, errorCode)
+  }
+
+  /** A gRPC call: `path` is `/package.Service/Method`, `status` is the name of its status. */
+  observeCall(
+    path: string,
+    status: string,
+    seconds: number,
+    errorCode: string | undefined,
+    isInference: boolean,
+  ): void {
+    this.#requests.inc({ route: path, method: 'gRPC', status })
+    this.#observeEnd(isInference, seconds, errorCode)
+  }
+
+  #observeEnd(isInference: boolean, seconds: number, errorCode: string | undefined): void {
     if (errorCode !== undefined) this.#errors.inc({ code: errorCode })
-    if (method !== 'POST') return
+    if (!isInference) return
     this.#stages.request.observe(seconds)
     if (errorCode !== undefined && REFUSALS.has(errorCode)) this.#refusals.inc({ reason: errorCode })
   }

@@ -24,6 +24,11 @@ export const OPTIONS = {
     'Address to listen on; `0.0.0.0` in containers. `localhost` takes both 127.0.0.1 and ::1, where they are there. conda sets a `HOST` of its own: unset it.',
   ),
   PORT: count(8080, 'port', [0, 65535], 'Port to listen on; 0 takes any free one.'),
+  GRPC_PORT: text(
+    '',
+    'port',
+    'Port for gRPC (Open Inference Protocol), at the same address; 0 takes any free one. Empty: there is no gRPC.',
+  ),
   LISTEN_WHEN: choice(
     'starting',
     'moment',
@@ -75,10 +80,43 @@ export const OPTIONS = {
     'folder',
     'Every `<name>/<version>/` in it is served; a relative path starts at the installation folder.',
   ),
+  LOAD_MODELS: text(
+    '',
+    'comma-separated list',
+    'Models to load, as `name` (all its versions) or `name:version`; empty loads all.',
+  ),
   DEFAULT_MODEL: text(
     '',
     'model name',
     'Model for requests that name none; empty takes the first name in alphabetical order.',
+  ),
+  DEFAULT_VERSIONS: text(
+    '',
+    'comma-separated list',
+    'Versions for requests that name none, as `name:version`; a model that is not in it answers in its highest.',
+  ),
+  STRICT_STARTUP: choice(
+    'true',
+    'boolean',
+    ['true', 'false'],
+    'Whether a model that is missing or broken keeps the server from starting. `false` starts without it and says so in the log and in the index.',
+  ),
+  MAX_LOADED_MODELS: count(
+    0,
+    'versions',
+    [0, 100_000],
+    'Loading one more is refused; each takes memory in every engine process. 0 is no limit.',
+  ),
+  WATCH_REPOSITORY_S: count(
+    0,
+    's',
+    [0, 86_400],
+    'How often MODEL_REPOSITORY is looked through for new versions, which are loaded once two looks find the same files; 0 never looks.',
+  ),
+  ADMIN_API_KEY: text(
+    '',
+    'secret',
+    'If set, models are listed, loaded and unloaded by `POST /v2/repository/...` with `Authorization: Bearer <it>`. One key, or `sha256:<64 hex digits>` of it. Without it these paths do not exist.',
   ),
 
   ENGINE: choice(

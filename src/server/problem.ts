@@ -20,6 +20,8 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   rate_limited: { status: 429, title: 'Too many requests' },
   not_found: { status: 404, title: 'Not found' },
   model_not_found: { status: 404, title: 'Model not found' },
+  load_failed: { status: 400, title: 'Model cannot be loaded' },
+  too_many_models: { status: 409, title: 'Too many models' },
   no_classifier: { status: 404, title: 'Model without a classifier' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   request_timeout: { status: 408, title: 'Request too slow' },
@@ -37,6 +39,7 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   starting: { status: 503, title: 'Starting' },
   draining: { status: 503, title: 'Shutting down' },
   engine_unavailable: { status: 503, title: 'Engine unavailable' },
+  repository_busy: { status: 503, title: 'Model repository busy' },
   deadline_exceeded: { status: 504, title: 'Deadline exceeded' },
   // The client is gone; nginx's number is for the log and the metrics.
   canceled: { status: 499, title: 'Client closed the request' },

@@ -3,17 +3,21 @@ import { join } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { systemClock } from '../batching/clock.ts'
 import { type GpuFacts, readGpuFacts } from '../engines/gpu.ts'
-import { ServedModel } from '../model/served-model.ts'
-import { type RepositoryEntry, readRepository } from '../repository/repository.ts'
-import type { Readiness } from '../routes/services.ts'
+import { scanRepository } from '../repository/repository.ts'
+import type { Readiness, Services } from '../routes/services.ts'
 import { buildApp } from './app.ts'
 import { assemble } from './assemble.ts'
 import { type Config, childEnvironment } from './config.ts'
 import { Connections } from './connections.ts'
+import type { GrpcServer } from './grpc/grpc-server.ts'
+import { watchRepository } from './repository-watch.ts'
+import { isChosen, startupModels } from './startup-models.ts'
 
 /** The assembled server. Call `start`, then `beginDraining`, then `stop`. */
 export interface Serving {
   readonly app: FastifyInstance
+  /** Undefined where there is no gRPC. */
+  readonly grpc: GrpcServer | undefined
   /** Opens the engine and loads every model. HTTP may listen meanwhile; it says "starting". Rejects with the reason. */
   start(): Promise<void>
   readonly connections: Connections
@@ -36,11 +40,14 @@ export async function createServing(
   onFatal: (reason: string) => void,
   engineEntry?: URL,
 ): Promise<Serving> {
-  const entries = readRepository(config.MODEL_REPOSITORY, (message) => logger.warn(message))
-  if (config.DEFAULT_MODEL !== undefined && !entries.some(({ manifest }) => manifest.name === config.DEFAULT_MODEL)) {
-    throw new Error(`DEFAULT_MODEL is ${config.DEFAULT_MODEL}, which is not in ${config.MODEL_REPOSITORY}`)
-  }
-  const { engine, batcher, models, images, pressure, metrics, cached } = assemble(config, logger, onFatal, engineEntry)
+  const warn = (message: string): void => logger.warn(message)
+  const found = await scanRepository(config.MODEL_REPOSITORY, warn)
+  const chosen = startupModels(config, found, warn)
+  // The libraries are loaded where they are needed alone.
+  const tracing = config.TRACES ? (await import('./tracing.ts')).startTracing(logger) : undefined
+  const parts = assemble(config, logger, onFatal, tracing, engineEntry)
+  const { engine, batcher, models, repository, inFlight, images, pressure, metrics } = parts
+  let stopWatching = (): void => {}
   let phase: 'starting' | 'serving' | 'draining' = 'starting'
   let gpus: GpuFacts[] = []
 
@@ -48,28 +55,37 @@ export async function createServing(
     if (phase !== 'serving') return phase
     return engine.state === 'ready' ? 'ready' : 'engine_unavailable'
   }
+  metrics.watchServing(() => readiness() === 'ready', config.REQUEST_TIMEOUT_MS)
 
-  const app = await buildApp({
-    services: {
-      clock: systemClock,
-      models,
-      images,
-      limits: {
-        maxBodyBytes: config.MAX_BODY_BYTES,
-        maxPendingBytes: config.MAX_PENDING_BYTES,
-        maxJsonValues: config.MAX_JSON_VALUES,
-        maxInputs: config.MAX_INPUTS_PER_REQUEST,
-        requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
-      },
-      readiness,
-      // Images being decoded will need places in the queue too.
-      refusal: (model, inputs, deadline, priority) =>
-        pressure.refusal ?? model.refusal(images.pending + inputs, deadline, priority),
-      engine: () => engine.info,
-      gpus: () => gpus,
-      observeStages: (timings) => metrics.observeStages(timings),
-      metrics: () => metrics.expose(),
+  const services: Services = {
+    clock: systemClock,
+    models,
+    inFlight,
+    repository: config.ADMIN_API_KEY === undefined ? undefined : repository,
+    images,
+    limits: {
+      maxBodyBytes: config.MAX_BODY_BYTES,
+      maxPendingBytes: config.MAX_PENDING_BYTES,
+      maxJsonValues: config.MAX_JSON_VALUES,
+      maxInputs: config.MAX_INPUTS_PER_REQUEST,
+      requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     },
+    readiness,
+    // Images being decoded will need places in the queue too.
+    refusal: (model, inputs, deadline, priority) =>
+      pressure.refusal ?? model.refusal(images.pending + inputs, deadline, priority),
+    engine: () => engine.info,
+    gpus: () => gpus,
+    observeStages: (timings) => metrics.observeStages(timings),
+    metrics: () => metrics.expose(),
+  }
+  const connections = {
+    maximum: config.MAX_CONNECTIONS,
+    maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
+    keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+  }
+  const app = await buildApp({
+    services,
     metrics,
     access: {
       apiKeys: config.API_KEYS,
@@ -78,50 +94,58 @@ export async function createServing(
       corsOrigins: config.CORS_ORIGINS,
       trustedProxies: config.TRUST_PROXY,
     },
+    adminApiKey: config.ADMIN_API_KEY,
     overloadStatus: config.OVERLOAD_STATUS,
     playground: builtPlayground(config, logger),
-    connections: {
-      maximum: config.MAX_CONNECTIONS,
-      maxRequests: config.MAX_REQUESTS_PER_CONNECTION,
-      keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
-    },
+    connections,
     logger,
+    tracing,
   })
-
-  async function load(entry: RepositoryEntry): Promise<void> {
-    const { manifest } = entry
-    const { name, version } = manifest
-    const key = `${name}/${version}`
-    const loaded = await engine.load(key, entry)
-    const maxBatchSize = Math.min(config.MAX_BATCH_SIZE, manifest.maxBatchSize)
-    models.add(cached(new ServedModel(key, manifest, { ...loaded, maxBatchSize }, batcher)))
-    const { parameters, loadMs, precision, precisionReason } = loaded
-    const line = { model: name, version, parameters, precision, precision_reason: precisionReason }
-    logger.info({ ...line, load_ms: Math.round(loadMs) }, `model ${key} is loaded`)
+  let grpc: GrpcServer | undefined
+  if (config.GRPC_PORT !== undefined) {
+    // Not loaded where it is not used.
+    const { createGrpcServer } = await import('./grpc/grpc-server.ts')
+    const { API_KEYS: apiKeys } = config
+    grpc = createGrpcServer({ services, metrics, budget: app.bodyBudget, apiKeys, connections, logger })
   }
 
   return {
     app,
+    grpc,
     connections: new Connections(app.server, systemClock),
 
     async start() {
       gpus = (await readGpuFacts(childEnvironment())) ?? []
       const { engine: name, details, passedOver } = await engine.start()
       logger.info({ engine: name, ...details, passed_over: passedOver }, `engine ${name}`)
-      for (const entry of entries) await load(entry)
+      await repository.start(chosen, config.STRICT_STARTUP)
       if (phase === 'starting') phase = 'serving'
+      if (config.WATCH_REPOSITORY_S > 0 && phase === 'serving') {
+        stopWatching = watchRepository({
+          clock: systemClock,
+          everyMs: config.WATCH_REPOSITORY_S * 1000,
+          scan: parts.scan,
+          known: found,
+          isChosen: (version) => isChosen(config, version),
+          repository,
+          warn,
+        })
+      }
     },
 
     beginDraining() {
       const wasServing = phase === 'serving'
       phase = 'draining'
+      stopWatching()
+      repository.close()
       return wasServing
     },
 
     async stop() {
-      await app.close()
+      await Promise.all([app.close(), grpc?.close()])
       await batcher.drain()
       await engine.stop()
+      await tracing?.stop()
     },
   }
 }

@@ -90,7 +90,10 @@ export class EnginePool {
     return info
   }
 
-  /** Loads and warms up a model in every process, now and after each restart. Rejects with the reason if one fails. */
+  /**
+   * Loads and warms up a model in every process, now and after each restart. Batches wait meanwhile: this is for the start.
+   * Rejects with the reason if one fails.
+   */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
     const [loaded] = await Promise.all(this.#members.map(({ supervisor }) => supervisor.load(key, entry)))
     if (loaded === undefined) throw new Error('load before start')
@@ -98,11 +101,39 @@ export class EnginePool {
   }
 
   /**
+   * Gives every process a fresh one with these models in its place, one after the other, so that there is one process more
+   * at a time. Returns what is said of `wanted`. Rejects with the reason if `wanted` cannot be loaded in one of them: those
+   * before it have it then, which does no harm. `keep` is what goes on being asked for meanwhile; see `EngineSupervisor`.
+   */
+  async replace(
+    entries: ReadonlyMap<string, RepositoryEntry>,
+    { wanted, keep }: { wanted?: string; keep: ReadonlySet<string> },
+  ): Promise<LoadedInfo | undefined> {
+    let first: LoadedInfo | undefined
+    for (const { supervisor } of this.#members) {
+      const loaded = await supervisor.replace(entries, wanted)
+      supervisor.keep(keep)
+      first ??= loaded
+    }
+    return first
+  }
+
+  /** Ends what `replace` has under way, which rejects. */
+  abandon(): void {
+    for (const { supervisor } of this.#members) supervisor.abandon()
+  }
+
+  /** Ends the processes that were replaced and that nobody needs for one of these models. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const { supervisor } of this.#members) supervisor.keep(keys)
+  }
+
+  /**
    * Rejects with `engine_unavailable` if no process is ready or the one with the batch ends, and with a plain Error if the
    * model fails.
    */
   async run(key: string, { input, batchSize }: Omit<Batch, 'threads'>): Promise<Outputs> {
-    const member = this.#leastBusy()
+    const member = this.#leastBusy(key)
     const alone = this.#members.every((other) => other === member || other.batches === 0)
     member.batches++
     member.inputs += batchSize
@@ -122,9 +153,9 @@ export class EnginePool {
     return this.#members.filter(({ supervisor }) => supervisor.state === 'ready')
   }
 
-  /** The least busy ready member. If none is ready any, whose refusal gives the reason. */
-  #leastBusy(): Member {
-    const ready = this.#ready
+  /** The least busy ready member that has the model. If there is none any, whose refusal gives the reason. */
+  #leastBusy(key: string): Member {
+    const ready = this.#ready.filter(({ supervisor }) => supervisor.has(key))
     const [first, ...rest] = ready.length > 0 ? ready : this.#members
     if (first === undefined) throw new Error('run before start')
     return rest.reduce((best, member) => (member.batches < best.batches ? member : best), first)

@@ -25,6 +25,8 @@ process.once('exit', () => {
 export interface EngineProcessOptions {
   /** A child that is silent for longer (ms) hangs, and is killed. */
   heartbeatTimeoutMs: number
+  /** So is one whose batch takes longer (ms). */
+  batchTimeoutMs: number
   clock: Clock
   /** Receives each line that the child or its libraries write to stdout or stderr. */
   onOutput: (line: string) => void
@@ -47,12 +49,19 @@ export class EngineProcess {
   #nextId = 0
   #gone = false
   readonly #watchdog: Watchdog
+  readonly #batchWatchdog: Watchdog
+  /** Batches that the child has: the one that it computes, and perhaps one sent ahead. */
+  #batches = 0
+  #becameIdle: () => void = () => {}
   #killReason: string | undefined
 
   constructor(options: EngineProcessOptions) {
     this.#options = options
-    const { clock, heartbeatTimeoutMs } = options
+    const { clock, heartbeatTimeoutMs, batchTimeoutMs } = options
     this.#watchdog = new Watchdog(clock, heartbeatTimeoutMs, () => this.kill(`silent for ${heartbeatTimeoutMs} ms`))
+    this.#batchWatchdog = new Watchdog(clock, batchTimeoutMs, () => {
+      this.kill(`a batch took longer than ${batchTimeoutMs} ms`)
+    })
     const entry = options.entry ?? defaultEntry()
     this.#process = fork(fileURLToPath(entry), {
       serialization: 'advanced',
@@ -70,6 +79,7 @@ export class EngineProcess {
         this.#gone = true
         living.delete(this.#process)
         this.#watchdog.stop()
+        this.#batchWatchdog.stop()
         for (const { reject } of this.#pending.values()) reject(engineGone())
         this.#pending.clear()
         resolve(this.#killReason ?? reason)
@@ -101,6 +111,31 @@ export class EngineProcess {
       // `send` fails when the channel closes; the exit that follows rejects all pending calls.
       this.#process.send({ id, method, params }, () => {})
     })
+  }
+
+  /** A call whose time is bounded: the child computes one batch after the other. */
+  async run(params: Params<'run'>): Promise<Result<'run'>> {
+    this.#batches++
+    if (this.#batches === 1) this.#batchWatchdog.feed()
+    try {
+      return await this.call('run', params)
+    } finally {
+      this.#batches--
+      // The time limit is for the next batch now.
+      if (this.#batches > 0 && !this.#gone) this.#batchWatchdog.feed()
+      else this.#batchWatchdog.stop()
+      if (this.#batches === 0) this.#becameIdle()
+    }
+  }
+
+  /** Lets the child finish the batches that it has, then ends it. */
+  async retire(): Promise<void> {
+    if (this.#batches > 0) {
+      await new Promise<void>((resolve) => {
+        this.#becameIdle = resolve
+      })
+    }
+    await this.stop()
   }
 
   /** Ends the child at once; `exited` resolves with `reason`. */

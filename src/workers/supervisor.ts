@@ -5,7 +5,6 @@ import { ServeError } from '../errors.ts'
 import type { RepositoryEntry } from '../repository/repository.ts'
 import { EngineProcess } from './process.ts'
 import type { LoadedInfo, OpenedInfo, Params, Vitals } from './protocol.ts'
-import { Watchdog } from './watchdog.ts'
 
 /** Restarts in a row without an answered batch; after that many, the process is given up. */
 const MAX_RESTARTS = 6
@@ -33,29 +32,37 @@ export interface EngineSupervisorOptions {
   entry?: URL | undefined
 }
 
+interface Child {
+  process: EngineProcess
+  /** What it is to load, and what takes its place when it ends. */
+  models: Map<string, Params<'load'>>
+  /** What is loaded. */
+  loaded: Map<string, LoadedInfo>
+}
+
 /**
  * Keeps one engine process alive. A process that ends unexpectedly is started again with all its models, with exponential
  * backoff and a limit. While none runs, calls fail at once with `engine_unavailable`.
+ *
+ * Models change by replacement: a fresh process loads while the current one serves, and then takes its place.
  */
 export class EngineSupervisor {
   readonly #options: EngineSupervisorOptions
-  readonly #models = new Map<string, Params<'load'>>()
-  #child: EngineProcess | undefined
+  #current: Child | undefined
+  /** Replaced, but the only ones with a model that is still wanted. The newest first. */
+  #older: Child[] = []
+  /** Loads, to take the place of the current one. */
+  #fresh: Child | undefined
+  /** All that have not ended. */
+  readonly #processes = new Set<EngineProcess>()
   #state: EngineState = 'stopped'
   #info: OpenedInfo | undefined
   #restarts = 0
   #failuresInARow = 0
   #callOffRestart: () => void = () => {}
-  /** Batches that the child has: the one that it computes, and perhaps one sent ahead. */
-  #batches = 0
-  readonly #batchWatchdog: Watchdog
 
   constructor(options: EngineSupervisorOptions) {
     this.#options = options
-    const { clock, batchTimeoutMs } = options
-    this.#batchWatchdog = new Watchdog(clock, batchTimeoutMs, () => {
-      this.#child?.kill(`a batch took longer than ${batchTimeoutMs} ms`)
-    })
   }
 
   get state(): EngineState {
@@ -72,62 +79,110 @@ export class EngineSupervisor {
     return this.#restarts
   }
 
+  /** Of the process that takes new batches. */
   get pid(): number | undefined {
-    return this.#child?.pid
+    return this.#current?.process.pid
   }
 
+  /** Sums over all processes; undefined before the first pulse. */
   get vitals(): Vitals | undefined {
-    return this.#child?.vitals
+    const all = [...this.#processes].flatMap(({ vitals }) => vitals ?? [])
+    if (all.length === 0) return undefined
+    return {
+      residentBytes: all.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
+      liveTensors: all.reduce((sum, { liveTensors = 0 }) => sum + liveTensors, 0),
+    }
   }
 
   /** Starts the process and opens the engine. Rejects with the reason if that fails; there is no second try. */
   async start(): Promise<OpenedInfo> {
     this.#become('starting')
-    let child: EngineProcess | undefined
     try {
-      child = this.#spawn()
-      this.#info = await this.#open(child)
-      if (this.state !== 'starting') throw new Error('stopped before it was open')
+      const child = this.#spawn()
+      this.#current = child
+      const info = await this.#prepare(child, () => this.#state === 'starting')
+      this.#info = info
+      this.#become('ready')
+      this.#watch(child)
+      return info
     } catch (error) {
-      const reason = await endReason(child, error as Error)
       if (this.state === 'starting') this.#become('failed')
-      throw new Error(reason, { cause: error })
+      throw error
     }
-    this.#become('ready')
-    this.#adopt(child)
-    return this.#info
   }
 
-  /** Loads and warms up a model, now and after each restart. Rejects with the reason if that fails. */
+  /**
+   * Loads and warms up a model, now and after each restart. Batches wait meanwhile: this is for the start. Rejects with the
+   * reason if that fails.
+   */
   async load(key: string, entry: RepositoryEntry): Promise<LoadedInfo> {
-    const allowedBatchSizes = sizesUpTo(this.#options.allowedBatchSizes, entry.manifest.maxBatchSize)
-    const params = { key, entry, allowedBatchSizes }
-    const loaded = await this.#ready().call('load', params)
-    this.#models.set(key, params)
+    const params = this.#paramsOf(key, entry)
+    const child = this.#ready()
+    const loaded = await child.process.call('load', params)
+    child.models.set(key, params)
+    child.loaded.set(key, loaded)
     return loaded
+  }
+
+  /**
+   * Starts a fresh process with these models, which then takes the place of the current one, whatever has become of that
+   * meanwhile. Returns what is said of `wanted`. Rejects with the reason if `wanted` cannot be loaded or the process ends, and
+   * all is as before. Another model that can no longer be loaded, since its files have changed, stays in the older process
+   * that has it. Older processes end when `keep` says so.
+   */
+  async replace(entries: ReadonlyMap<string, RepositoryEntry>, wanted?: string): Promise<LoadedInfo | undefined> {
+    const child = this.#spawn(new Map([...entries].map(([key, entry]) => [key, this.#paramsOf(key, entry)])))
+    this.#fresh = child
+    const info = await this.#prepare(child, () => this.#state !== 'stopped', wanted)
+    this.#fresh = undefined
+    this.#callOffRestart()
+    const old = this.#current
+    this.#current = child
+    this.#info = info
+    this.#failuresInARow = 0
+    if (old && this.#state === 'ready') this.#older.unshift(old)
+    // It was about to take the place that is taken now.
+    else void old?.process.stop()
+    this.#become('ready')
+    this.#watch(child)
+    return wanted === undefined ? undefined : child.loaded.get(wanted)
+  }
+
+  /** Ends the fresh process, if one is loading: `replace` rejects. */
+  abandon(): void {
+    void this.#fresh?.process.stop()
+  }
+
+  /** Ends the older processes that are not the only one with one of these models, once they have no batch. */
+  keep(keys: ReadonlySet<string>): void {
+    const newer = new Set(this.#current?.loaded.keys())
+    this.#older = this.#older.filter(({ process, loaded }) => {
+      const needed = [...loaded.keys()].some((key) => keys.has(key) && !newer.has(key))
+      for (const key of loaded.keys()) newer.add(key)
+      if (!needed) void process.retire()
+      return needed
+    })
+  }
+
+  /** Whether one of the processes has the model. */
+  has(key: string): boolean {
+    return this.#childWith(key) !== undefined
   }
 
   /** Rejects with `engine_unavailable`, or with a plain Error if the model fails. */
   async run(key: string, batch: Batch): Promise<Outputs> {
-    const child = this.#ready()
-    this.#batches++
-    if (this.#batches === 1) this.#batchWatchdog.feed()
-    try {
-      const outputs = await child.call('run', { key, ...batch })
-      this.#failuresInARow = 0
-      return outputs
-    } finally {
-      this.#batches--
-      // The time limit is for the next batch now: the child computes one after the other.
-      if (this.#batches > 0) this.#batchWatchdog.feed()
-      else this.#batchWatchdog.stop()
-    }
+    this.#ready()
+    const child = this.#childWith(key)
+    if (child === undefined) throw new ServeError('engine_unavailable', 'the model was lost', { retryAfterS: 1 })
+    const outputs = await child.process.run({ key, ...batch })
+    this.#failuresInARow = 0
+    return outputs
   }
 
   async stop(): Promise<void> {
     this.#become('stopped')
     this.#callOffRestart()
-    await this.#child?.stop()
+    await Promise.all([...this.#processes].map((process) => process.stop()))
   }
 
   #become(state: EngineState): void {
@@ -136,33 +191,65 @@ export class EngineSupervisor {
     this.#options.onStateChange?.(state)
   }
 
-  #ready(): EngineProcess {
-    if (this.#state === 'ready' && this.#child) return this.#child
+  #ready(): Child {
+    if (this.#state === 'ready' && this.#current) return this.#current
     throw new ServeError('engine_unavailable', `the engine is ${this.#state}`, { retryAfterS: 1 })
   }
 
-  #spawn(): EngineProcess {
-    const { clock, heartbeatTimeoutMs, log, env, entry } = this.#options
-    this.#child = new EngineProcess({
-      clock,
-      heartbeatTimeoutMs,
-      env,
-      entry,
+  #childWith(key: string): Child | undefined {
+    return [this.#current, ...this.#older].find((child) => child?.loaded.has(key))
+  }
+
+  #paramsOf(key: string, entry: RepositoryEntry): Params<'load'> {
+    const allowedBatchSizes = sizesUpTo(this.#options.allowedBatchSizes, entry.manifest.maxBatchSize)
+    return { key, entry, allowedBatchSizes }
+  }
+
+  #spawn(models = new Map<string, Params<'load'>>()): Child {
+    const { log } = this.#options
+    const process = new EngineProcess({
+      ...this.#options,
       onOutput: (line) => log('debug', line),
       onWarning: (line) => log('warn', line),
     })
-    return this.#child
+    this.#processes.add(process)
+    void process.exited.then(() => this.#processes.delete(process))
+    return { process, models, loaded: new Map() }
   }
 
-  #open(child: EngineProcess): Promise<OpenedInfo> {
-    const { engine, options } = this.#options
-    return child.call('open', { choice: engine, options })
+  /**
+   * Opens the engine and loads the child's models. Leaves out those that cannot be loaded, with a line in the log. Ends the
+   * child and rejects with the reason if one of them is `wanted` or all are left out, if the process ends, or if it is not
+   * `current` any more.
+   */
+  async #prepare({ process, models, loaded }: Child, isCurrent: () => boolean, wanted?: string): Promise<OpenedInfo> {
+    const { engine, options, log } = this.#options
+    try {
+      const info = await process.call('open', { choice: engine, options })
+      for (const [key, params] of models) {
+        try {
+          loaded.set(key, await process.call('load', params))
+        } catch (error) {
+          if (error instanceof ServeError || key === wanted || models.size === 1) throw error
+          log('error', `model ${key} cannot be loaded again: ${(error as Error).message}`)
+        }
+      }
+      if (loaded.size === 0 && models.size > 0) throw new Error('none of the models can be loaded again')
+      if (!isCurrent()) throw new Error('stopped before it was open')
+      return info
+    } catch (error) {
+      await process.stop()
+      const reason =
+        error instanceof ServeError ? `the process ended: ${await process.exited}` : (error as Error).message
+      throw new Error(reason, { cause: error })
+    }
   }
 
-  /** From now on, restarts the child when it ends. */
-  #adopt(child: EngineProcess): void {
-    void child.exited.then((reason) => {
-      if (this.#child === child && this.#state === 'ready') this.#scheduleRestart(`the process ended: ${reason}`)
+  /** From now on, restarts the child when it ends. An older one is not missed: it is not the one that takes batches. */
+  #watch(child: Child): void {
+    void child.process.exited.then((reason) => {
+      this.#older = this.#older.filter((older) => older !== child)
+      if (this.#current === child && this.#state === 'ready') this.#scheduleRestart(`the process ended: ${reason}`)
     })
   }
 
@@ -181,27 +268,21 @@ export class EngineSupervisor {
 
   async #restart(): Promise<void> {
     this.#restarts++
-    let child: EngineProcess | undefined
+    const ended = this.#current
+    let child: Child | undefined
+    const isCurrent = (): boolean => this.#state === 'restarting' && this.#current === (child ?? ended)
     try {
-      child = this.#spawn()
-      this.#info = await this.#open(child)
-      for (const params of this.#models.values()) await child.call('load', params)
+      // The system may not let there be another process.
+      child = this.#spawn(new Map(ended?.models))
+      this.#current = child
+      this.#info = await this.#prepare(child, isCurrent)
     } catch (error) {
-      const reason = await endReason(child, error as Error)
-      if (this.#state === 'restarting') this.#scheduleRestart(reason)
+      if (!isCurrent()) return
+      this.#scheduleRestart((error as Error).message)
       return
     }
-    if (this.#state !== 'restarting') return
     this.#become('ready')
     this.#options.log('info', 'the engine process is back')
-    this.#adopt(child)
+    this.#watch(child)
   }
-}
-
-/** Ends a child that failed to start. Returns its error, or else how its process ended. */
-async function endReason(child: EngineProcess | undefined, error: Error): Promise<string> {
-  // The system may not let there be another process.
-  if (child === undefined) return error.message
-  await child.stop()
-  return error instanceof ServeError ? `the process ended: ${await child.exited}` : error.message
 }

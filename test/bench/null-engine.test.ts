@@ -23,7 +23,7 @@ function startNullEngine() {
 
 describe('the null engine', () => {
   it('answers as an engine does: a row of numbers of the model’s size for each input', async () => {
-    const [entry] = readRepository(fileURLToPath(new URL('../../models', import.meta.url)))
+    const [entry] = await readRepository(fileURLToPath(new URL('../../models', import.meta.url)))
     if (entry === undefined) throw new Error('no model')
     const { input, architecture } = entry.manifest
     const call = startNullEngine()

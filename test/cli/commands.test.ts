@@ -3,11 +3,11 @@ import { resnetServe } from '../helpers/resnet-serve.ts'
 
 describe('resnet-serve install-tensorflow', () => {
   it.each([
-    ['an unknown source', ['--from', 'floppy'], /--from <source>.*Allowed choices are wheel, tarball, dir/],
-    ['a folder that is not named', ['--from', 'dir'], /--from dir needs --path/],
-  ])('refuses %s in one line', (_name, args, message) => {
+    ['an unknown source', ['--from', 'floppy'], 2, /--from <source>.*Allowed choices are wheel, tarball, dir/],
+    ['a folder that is not named', ['--from', 'dir'], 1, /--from dir needs --path/],
+  ])('refuses %s in one line', (_name, args, code, message) => {
     const { status, stderr } = resnetServe(['install-tensorflow', ...args])
-    expect(status).toBe(1)
+    expect(status).toBe(code)
     expect(stderr).toMatch(message)
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })

@@ -51,7 +51,7 @@ describe('resnet-serve import', () => {
     const { file, check, repository } = setUp(name)
     const printed = await run(file, '--name', 'photos', '--repository', repository, '--check', check)
     expect(printed).toMatch(/answers as PyTorch did/)
-    const [entry] = readRepository(repository)
+    const [entry] = await readRepository(repository)
     expect(entry?.manifest.architecture).toEqual(readParityFixture(name).entry.manifest.architecture)
     expect(entry && loadGraph(entry).outputs.embedding).toBeDefined()
     expect(existsSync(join(repository, 'photos', '1', 'reference.safetensors'))).toBe(true)

@@ -301,7 +301,7 @@ describe('the description of the API', () => {
     for (const path of ['/classify', '/embed']) {
       const { parameters, responses } = paths[path]?.post ?? { parameters: [], responses: {} }
       const names = parameters.map(({ name }) => name)
-      const sent = ['encoding_format', 'include', 'model', 'normalize', 'partial', 'top_k', 'version']
+      const sent = ['X-Priority', 'encoding_format', 'include', 'model', 'normalize', 'partial', 'top_k', 'version']
       expect(names.sort()).toEqual(sent)
       const { properties } = (responses as unknown as Described)['200'].content['application/json'].schema
       expect(Object.keys(properties).sort()).toEqual(['dimensions', 'model', 'results'])

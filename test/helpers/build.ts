@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/batching/clock.ts'
 import { ServeError } from '../../src/errors.ts'
 import { ModelCatalog } from '../../src/model/catalog.ts'
+import { InFlight } from '../../src/model/in-flight.ts'
 import { ImageDecoder } from '../../src/preprocessing/image-decoder.ts'
 import type { Limits, Services } from '../../src/routes/services.ts'
 import { type ApiKey, parseApiKey } from '../../src/server/api-keys.ts'
@@ -31,10 +32,16 @@ export async function build(options: BuildOptions = {}) {
   for (const each of options.models ?? [model]) models.add(each)
   const apiKeys = (options.apiKeys ?? []).map((entry, i) => parseApiKey(entry, i + 1) as ApiKey)
   const metrics = new Metrics(apiKeys.map(({ name }) => name))
-  metrics.watch({ queueDepth: 0 }, { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } })
+  metrics.watch(
+    { queueDepth: 0 },
+    { restarts: 0, state: 'ready', vitals: { residentBytes: 0, liveTensors: 0 } },
+    models,
+  )
+  metrics.watchServing(() => true, 10_000)
   const services: Services = {
     clock: systemClock,
     models,
+    inFlight: new InFlight(),
     images: new ImageDecoder({ maxPixels: 1_000_000, maxSide: 5000, timeoutS: 10, maxPending: 100 }),
     limits: {
       maxBodyBytes: 100_000,
@@ -75,5 +82,5 @@ export async function build(options: BuildOptions = {}) {
   await app.ready()
   const { onEnd = onTestFinished } = options
   onEnd(() => app.close())
-  return { app, model, services }
+  return { app, model, services, metrics, logger }
 }

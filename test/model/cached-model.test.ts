@@ -54,8 +54,8 @@ describe('an input seen before', () => {
   it('is refused as the model behind the cache refuses, whose facts it shows', () => {
     const { model, inner } = setUp()
     const refused = new ServeError('queue_full', 'full')
-    inner.refusal = (...asked: unknown[]) => (asked.join() === '3,50' ? refused : undefined)
-    expect(model.refusal(3, 50)).toBe(refused)
+    inner.refusal = (...asked: unknown[]) => (asked.join() === '3,50,low' ? refused : undefined)
+    expect(model.refusal(3, 50, 'low')).toBe(refused)
     expect(model).toMatchObject({ manifest: inner.manifest, maxBatchSize: inner.maxBatchSize })
   })
 

@@ -27,6 +27,28 @@ describe('ModelCatalog', () => {
     expect(named(catalog(undefined, ['digits', '1'], ['birds', '1']))).toBe('birds/1')
   })
 
+  it('gives the pinned version where none is named, and no other in its place', () => {
+    const models = new ModelCatalog(undefined, new Map([['digits', '1']]))
+    for (const version of ['1', '2']) models.add(new FakeModel({ name: 'digits', version }))
+    expect([named(models, 'digits'), named(models), named(models, 'digits', '2')]).toEqual([
+      'digits/1',
+      'digits/1',
+      'digits/2',
+    ])
+    models.remove('digits', '1')
+    expect(() => models.get('digits', undefined)).toThrow(notFound('model digits has no version 1'))
+  })
+
+  it('forgets what is removed, and falls back to the version before it', () => {
+    const models = catalog(undefined, ['digits', '1'], ['digits', '2'])
+    models.remove('digits', '2')
+    models.remove('digits', '9')
+    expect(named(models, 'digits')).toBe('digits/1')
+    models.remove('digits', '1')
+    expect([models.list(), models.defaultName]).toEqual([[], undefined])
+    expect(() => models.get('digits', undefined)).toThrow(notFound('no model digits'))
+  })
+
   it.each([
     ['a model that is not there', 'fish', undefined, 'no model fish'],
     ['a version that is not there', 'digits', '3', 'model digits has no version 3'],

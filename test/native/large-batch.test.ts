@@ -13,7 +13,7 @@ const ON_GPU = ENGINE === 'cuda'
 const INPUTS = ON_GPU ? 4096 : 64
 
 it('answers all of a batch that is larger than the memory, in smaller ones', async () => {
-  const [entry] = readRepository(MODELS)
+  const [entry] = await readRepository(MODELS)
   const { count, input, embedding } = loadReference(entry as NonNullable<typeof entry>) as Reference
   const server = await startReady({
     env: {

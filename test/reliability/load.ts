@@ -18,6 +18,8 @@ export interface LoadOptions {
   /** Called for each request. */
   body: () => Buffer
   headers?: Record<string, string>
+  /** What is wrong with an answer of status 200, given its body; it becomes the outcome's code. */
+  judge?: (body: string) => string | undefined
 }
 
 /** Sends requests over connections that are kept, and remembers every outcome. */
@@ -64,7 +66,7 @@ export class Load {
   }
 
   #send(): Promise<void> {
-    const { url, contentType, body, headers } = this.#options
+    const { url, contentType, body, headers, judge } = this.#options
     const bytes = body()
     const startedAt = performance.now()
     return new Promise((resolve) => {
@@ -85,13 +87,13 @@ export class Load {
         const status = answer.statusCode ?? 0
         let text = ''
         answer.on('data', (chunk) => {
-          if (status !== 200) text += chunk
+          if (status !== 200 || judge) text += chunk
         })
         answer.on('aborted', () => end(0, 'aborted'))
         answer.on('error', () => end(0, 'aborted'))
         answer.on('end', () => {
           const retryAfter = answer.headers['retry-after']
-          end(status, status === 200 ? undefined : codeOf(text), retryAfter)
+          end(status, status === 200 ? judge?.(text) : codeOf(text), retryAfter)
         })
       })
       sent.end(bytes)

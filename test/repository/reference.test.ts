@@ -66,8 +66,8 @@ describe('loadReference', () => {
     expect(reference?.embedding).toHaveLength(2 * size)
   })
 
-  it('has the hash of the default model’s', () => {
-    const models = readRepository(fileURLToPath(new URL('../../models', import.meta.url)))
+  it('has the hash of the default model’s', async () => {
+    const models = await readRepository(fileURLToPath(new URL('../../models', import.meta.url)))
     const [digits] = models
     expect(digits?.manifest.reference?.sha256).toMatch(/^[0-9a-f]{64}$/)
     if (digits) expect(loadReference(digits)?.count).toBe(16)

@@ -11,6 +11,9 @@ describe('GET /metrics', () => {
     }
     expect(text).toContain('resnet_batch_size_count 0')
     expect(text).toContain('resnet_queue_depth 0')
+    expect(text).toContain('resnet_ready 1')
+    expect(text).toContain('resnet_request_timeout_seconds 10')
+    expect(text).toMatch(/# TYPE resnet_engine_restarts_total counter\nresnet_engine_restarts_total 0/)
     expect(text).toContain('resnet_batches_total{engine="onnx",reason="idle"} 0')
   })
 

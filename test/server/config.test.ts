@@ -15,12 +15,15 @@ describe('loadConfig', () => {
       ENGINE: 'auto',
       BATCH_TIMEOUT_MS: 0,
       API_KEYS: [],
+      GRPC_PORT: undefined,
     })
   })
 
   it.each([
     ['PORT', '80a'],
     ['PORT', '70000'],
+    ['GRPC_PORT', 'on'],
+    ['GRPC_PORT', '70000'],
     ['ENGINE', 'gpu'],
     ['LOG_LEVEL', 'loud'],
     ['MAX_BATCH_SIZE', '0'],
@@ -41,8 +44,52 @@ describe('loadConfig', () => {
     ['CORS_ORIGINS', 'app.example.com'],
     ['CORS_ORIGINS', 'https://app.example.com/'],
     ['CORS_ORIGINS', 'null'],
+    ['DEFAULT_VERSIONS', 'digits'],
+    ['DEFAULT_VERSIONS', 'digits:1,digits:2'],
+    ['STRICT_STARTUP', 'yes'],
+    ['OTEL_TRACES_EXPORTER', 'zipkin'],
   ])('names the option in its refusal: %s=%s', (option, value) => {
     expect(() => loadConfig({ [option]: value })).toThrow(new RegExp(`^${option} is "?${value}`))
+  })
+
+  it.each<[boolean, NodeJS.ProcessEnv]>([
+    [false, {}],
+    [false, { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
+    [false, { OTEL_SERVICE_NAME: 'x', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }],
+    [true, { OTEL_TRACES_EXPORTER: 'otlp' }],
+    [true, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }],
+    [true, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4318/v1/traces' }],
+    [false, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_TRACES_EXPORTER: 'none' }],
+    [false, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_SDK_DISABLED: 'true' }],
+  ])('has traces: %s, for %j', (wanted, env) => {
+    expect(loadConfig(env).TRACES).toBe(wanted)
+  })
+
+  it('refuses traces by a protocol that it does not speak, of which the one for traces counts', () => {
+    const env = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }
+    expect(() => loadConfig(env)).toThrow('OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": must be http/protobuf')
+    expect(loadConfig({ ...env, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf' }).TRACES).toBe(true)
+  })
+
+  it('puts what the .env file says of OpenTelemetry where its SDK reads it, unless the environment says something', () => {
+    const lines =
+      'OTEL_EXPORTER_OTLP_ENDPOINT=http://file:4318\nOTEL_SERVICE_NAME=file\nOTEL_BSP_SCHEDULE_DELAY=7\nHOST=0.0.0.0\n'
+    vi.spyOn(process, 'cwd').mockReturnValue(temporaryFolder({ '.env': lines }))
+    for (const [name, value] of [
+      ['OTEL_EXPORTER_OTLP_ENDPOINT', ''],
+      ['OTEL_SERVICE_NAME', 'environment'],
+      ['OTEL_BSP_SCHEDULE_DELAY', undefined],
+      ['HOST', undefined],
+    ] as const) {
+      vi.stubEnv(name, value)
+    }
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+      vi.unstubAllEnvs()
+    })
+    expect(loadConfig().TRACES).toBe(false)
+    const { OTEL_SERVICE_NAME, OTEL_BSP_SCHEDULE_DELAY, HOST } = process.env
+    expect([OTEL_SERVICE_NAME, OTEL_BSP_SCHEDULE_DELAY, HOST]).toEqual(['environment', '7', undefined])
   })
 
   const options = Object.keys(OPTIONS) as (keyof typeof OPTIONS)[]

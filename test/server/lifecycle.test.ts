@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { grpcClient } from '../helpers/grpc.ts'
 import { parseAnswers } from '../helpers/http-answers.ts'
 import { classify, ITEM_BYTES, startReady, startServer } from '../helpers/server-process.ts'
 
@@ -72,6 +73,22 @@ describe('SIGTERM', () => {
     expect(lines.map(({ msg }) => msg).filter((msg) => /engine failed/.test(msg))).toEqual([])
     expect(lines.at(-1)).toMatchObject({ msg: 'done' })
     await expect(fetch(`${url}/livez`)).rejects.toThrow()
+  })
+
+  it('lets gRPC end too: health says so first, and clients that say nothing are not waited for', async () => {
+    const { child, exited, lines, logged } = await startReady({
+      env: { GRPC_PORT: '0', DRAIN_DELAY_MS: '500', SHUTDOWN_TIMEOUT_MS: '600000' },
+    })
+    const { msg } = lines.find((line) => /^gRPC server listening/.test(line.msg)) ?? { msg: '' }
+    const port = Number(/:(\d+)$/.exec(msg)?.[1])
+    const client = grpcClient(port)
+    await send(port, '')
+    expect((await client.call('ServerReady')).message).toEqual({ ready: true })
+    const draining = logged(/^SIGTERM/)
+    child.kill('SIGTERM')
+    await draining
+    expect((await client.call('ServerReady')).message).toEqual({ ready: false })
+    expect(await exited).toBe(0)
   })
 
   it('does not wait for clients that say nothing', async () => {

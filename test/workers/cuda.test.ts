@@ -23,6 +23,7 @@ async function open(addon: FakeAddon, gpu: GpuOptions = {}) {
   const child = stopAfterTest(
     new EngineProcess({
       heartbeatTimeoutMs: 60_000,
+      batchTimeoutMs: 60_000,
       clock: systemClock,
       onOutput: (line) => output.push(line),
       onWarning: (line) => warnings.push(line),

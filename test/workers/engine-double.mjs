@@ -5,6 +5,11 @@ import { join } from 'node:path'
 
 const loaded = new Set()
 let share
+let folder
+
+async function fileIn(directory, name) {
+  while (!existsSync(join(directory, name))) await new Promise((resolve) => setTimeout(resolve, 5))
+}
 
 const methods = {
   open({ choice, options }) {
@@ -21,14 +26,17 @@ const methods = {
     const engine = choice === 'auto' ? settled : choice
     return { ...info, engine, takesAllThreads: engine === 'onnx', details: { pid: process.pid } }
   },
-  load({ key, entry, allowedBatchSizes }) {
+  async load({ key, entry, allowedBatchSizes }) {
     if (key === 'misshapen') throw new Error('fc.weight is missing')
     if (key === 'stubborn') process.removeAllListeners('disconnect').on('disconnect', () => setInterval(() => {}, 1000))
-    if (key === 'loads once') {
-      const marker = join(entry.directory, 'loaded')
+    if (key === 'loads once' || key === 'changes') {
+      const marker = join(entry.directory, `${key} loaded`)
+      if (existsSync(marker) && key === 'changes') throw new Error('sha256 is another')
       if (existsSync(marker)) process.exit(7)
       writeFileSync(marker, '')
     }
+    if (key === 'loads late') await fileIn(entry.directory, 'go')
+    if (key === 'runs late') folder = entry.directory
     loaded.add(key)
     return {
       parameters: allowedBatchSizes.length,
@@ -36,9 +44,10 @@ const methods = {
       precisionReason: share && `${share.index} of ${share.count}`,
     }
   },
-  run({ key, input, batchSize, threads }) {
+  async run({ key, input, batchSize, threads }) {
     if (key === 'hangs') return new Promise(() => {})
-    if (key === 'who')
+    if (key === 'runs late') await fileIn(folder, 'go')
+    if (key === 'who' || key === 'runs late')
       return {
         logits: Float32Array.of(process.pid, threads === 'share' ? 1 : 0),
         embedding: Float32Array.of(batchSize),

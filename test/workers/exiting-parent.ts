@@ -5,6 +5,7 @@ import { EngineProcess } from '../../src/workers/process.ts'
 
 const child = new EngineProcess({
   heartbeatTimeoutMs: 60_000,
+  batchTimeoutMs: 60_000,
   clock: systemClock,
   onOutput: () => {},
   onWarning: () => {},

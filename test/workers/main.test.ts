@@ -22,6 +22,7 @@ describe('the engine process', () => {
     }
     child = new EngineProcess({
       heartbeatTimeoutMs: 60_000,
+      batchTimeoutMs: 60_000,
       clock: { ...systemClock, after },
       onOutput: () => {},
       onWarning: () => {},

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { EnginePool, type EnginePoolOptions, offer } from '../../src/workers/pool.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { smallFixture } from '../helpers/parity-fixtures.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { DOUBLE, eventually, isAlive, stopAfterTest } from './processes.ts'
 
 const { entry } = smallFixture()
@@ -61,6 +62,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ processes: 2 })
     await pool.start()
     await pool.load('a', entry)
+    await pool.load('who', entry)
     const [first, second] = pool.members.map(({ pid }) => pid)
     const who = async () => [...(await run('who')).logits]
     expect(await who()).toEqual([first, 0])
@@ -76,6 +78,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ processes: 2 })
     await pool.start()
     await pool.load('a', entry)
+    await pool.load('who', entry)
     await kill(pool, 0)
     await eventually(() => expect(pool.ready).toBe(1))
     const answers = await Promise.all([run('who'), run('who')])
@@ -118,6 +121,7 @@ describe('EnginePool', () => {
     const { pool, run } = create({ devices: ['0', '1'] })
     await pool.start()
     await pool.load('a', entry)
+    await pool.load('hangs', entry)
     const hanging = run('hangs').catch((error) => error)
     expect((await run()).logits[0]).toBe(2)
     expect((await run()).logits[0]).toBe(2)
@@ -165,6 +169,37 @@ describe('EnginePool', () => {
     const pids = pool.members.map(({ pid }) => pid)
     await pool.stop()
     expect(pids.filter(isAlive)).toEqual([])
+  })
+
+  it('replaces its processes one after the other, while the others serve', async () => {
+    const { pool, run } = create({ processes: 2 })
+    await pool.start()
+    await pool.load('a', entry)
+    const before = pool.members.map(({ pid }) => pid)
+    const keep = new Set(['a', 'b'])
+    const counts: number[] = []
+    const watching = setInterval(() => counts.push(pool.members.filter(({ pid }) => !before.includes(pid)).length), 5)
+    await pool.replace(new Map([...keep].map((key) => [key, entry])), { wanted: 'b', keep })
+    clearInterval(watching)
+    expect([...new Set(counts)].sort()).toEqual([0, 1])
+    expect(pool.members.some(({ pid }) => before.includes(pid))).toBe(false)
+    expect((await Promise.all([run('a'), run('b')])).map(({ logits }) => logits[0])).toEqual([2, 2])
+    await eventually(() => expect(before.filter(isAlive)).toEqual([]))
+  })
+
+  it('gives a batch to a process that has its model', async () => {
+    const { pool, run } = create({ processes: 2 })
+    await pool.start()
+    const folder = temporaryFolder()
+    await pool.load('a', entry)
+    // The second process cannot load it any more.
+    const models = new Map([
+      ['a', entry],
+      ['loads once', { ...entry, directory: folder }],
+    ])
+    await expect(pool.replace(models, { wanted: 'loads once', keep: new Set(['a']) })).rejects.toThrow('exit code 7')
+    const answers = await Promise.all([run('loads once'), run('loads once'), run('a'), run('a')])
+    expect(answers.map(({ logits }) => logits[0])).toEqual([2, 2, 2, 2])
   })
 
   it('is stopped before it starts, and refuses', async () => {

@@ -17,6 +17,7 @@ function start(options: Partial<EngineProcessOptions> = {}) {
   const warnings: string[] = []
   const child = new EngineProcess({
     heartbeatTimeoutMs: HEARTBEAT_MS,
+    batchTimeoutMs: 60_000,
     clock,
     onOutput: (line) => lines.push(line),
     onWarning: (line) => warnings.push(line),

@@ -1,4 +1,7 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Outputs } from '../../src/engines/engine.ts'
 import { EngineSupervisor, type EngineSupervisorOptions } from '../../src/workers/supervisor.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { smallFixture } from '../helpers/parity-fixtures.ts'
@@ -80,6 +83,7 @@ describe('EngineSupervisor', () => {
     await engine.start()
     await engine.load('a', entry)
     await engine.load('b', entry)
+    await engine.load('hangs', entry)
     const first = engine.pid
     const running = run('hangs')
     kill()
@@ -130,6 +134,7 @@ describe('EngineSupervisor', () => {
     await engine.start()
     await engine.load('a', entry)
     await engine.load('slow', entry)
+    await engine.load('hangs', entry)
     const first = run('slow')
     const second = run('hangs')
     await clock.advance(BATCH_TIMEOUT_MS - 1)
@@ -215,5 +220,154 @@ describe('EngineSupervisor', () => {
     expect([engine.state, isAlive(engine.pid)]).toEqual(['stopped', false])
     await eventually(() => expect(clock.pending).toBe(0))
     expect(errors).toHaveLength(1)
+  })
+})
+
+describe('EngineSupervisor.replace', () => {
+  const KEEP_ALL = new Set(['a', 'b', 'changes', 'who'])
+  const models = (...keys: string[]) => new Map(keys.map((key) => [key, entry]))
+  const whoRuns = async (run: (key: string) => Promise<Outputs>, key = 'who') => (await run(key)).logits[0]
+
+  async function started(...keys: string[]) {
+    const folder = temporaryFolder()
+    const created = create()
+    await created.engine.start()
+    for (const key of keys) await created.engine.load(key, { ...entry, directory: folder })
+    const inFolder = (...keys: string[]) => new Map(keys.map((key) => [key, { ...entry, directory: folder }]))
+    return { ...created, folder, inFolder, go: () => writeFileSync(join(folder, 'go'), ''), first: created.engine.pid }
+  }
+
+  it('puts a fresh process with the new models in the place of the old one, which ends', async () => {
+    const { engine, run, first, errors } = await started('a')
+    expect(await engine.replace(models('b'), 'b')).toMatchObject({ parameters: 1 })
+    engine.keep(new Set(['b']))
+    expect(engine.pid).not.toBe(first)
+    expect([engine.has('a'), engine.has('b'), engine.restarts]).toEqual([false, true, 0])
+    expect((await run('b')).logits[0]).toBe(2)
+    await eventually(() => expect(isAlive(first)).toBe(false))
+    expect([engine.state, errors]).toEqual(['ready', []])
+  })
+
+  it('lets the old process finish the batch that it has, while the fresh one takes others', async () => {
+    const { engine, run, inFolder, go, first } = await started('runs late')
+    const running = whoRuns(run, 'runs late')
+    await engine.replace(inFolder('runs late', 'who'), 'who')
+    engine.keep(new Set(['runs late', 'who']))
+    expect(await whoRuns(run)).toBe(engine.pid)
+    expect(isAlive(first)).toBe(true)
+    go()
+    expect(await running).toBe(first)
+    await eventually(() => expect(isAlive(first)).toBe(false))
+  })
+
+  it('bounds the batch that the old process still has', async () => {
+    const { engine, clock, run, first } = await started('hangs')
+    const running = expect(run('hangs')).rejects.toMatchObject({ code: 'engine_unavailable' })
+    await engine.replace(models('a'), 'a')
+    engine.keep(new Set(['a']))
+    await clock.advance(BATCH_TIMEOUT_MS)
+    await running
+    await eventually(() => expect(isAlive(first)).toBe(false))
+    expect((await run('a')).logits[0]).toBe(2)
+    expect(engine.restarts).toBe(0)
+  })
+
+  it.each([
+    ['the model cannot be loaded', 'misshapen', 'fc.weight is missing'],
+    ['the fresh process ends', 'loads once', 'the process ended: exit code 7'],
+  ])('changes nothing when %s, and says why', async (_, key, reason) => {
+    const { engine, run, inFolder, folder, first, errors } = await started('a')
+    writeFileSync(join(folder, `${key} loaded`), '')
+    await expect(engine.replace(inFolder('a', key), key)).rejects.toThrow(reason)
+    expect([engine.pid, engine.state, engine.has(key), errors]).toEqual([first, 'ready', false, []])
+    expect((await run('a')).logits[0]).toBe(2)
+    expect(engine.vitals).toBeUndefined()
+  })
+
+  it('takes the place of a process that ended meanwhile, before it is restarted', async () => {
+    const { engine, clock, run, kill, inFolder, go } = await started('a')
+    const replacing = engine.replace(inFolder('a', 'loads late'), 'loads late')
+    kill()
+    await becomes(engine, 'restarting')
+    go()
+    await replacing
+    const { pid } = engine
+    await clock.advance(10_000)
+    expect([engine.state, engine.pid, engine.restarts]).toEqual(['ready', pid, 0])
+    expect((await run('a')).logits[0]).toBe(2)
+  })
+
+  it('takes the place of a process that is being restarted meanwhile, and ends that one', async () => {
+    const { engine, clock, run, kill, folder, go, errors } = await started('a')
+    go()
+    await engine.load('loads late', { ...entry, directory: folder })
+    rmSync(join(folder, 'go'))
+    kill()
+    await becomes(engine, 'restarting')
+    await clock.advance(100)
+    const restarting = engine.pid
+    await engine.replace(models('a', 'b'), 'b')
+    expect(engine.state).toBe('ready')
+    await eventually(() => expect(isAlive(restarting)).toBe(false))
+    expect((await run('b')).logits[0]).toBe(2)
+    await clock.advance(10_000)
+    expect([engine.state, errors.length]).toEqual(['ready', 1])
+  })
+
+  it('restarts with the new models when the process ends later', async () => {
+    const { engine, clock, run, kill } = await started('a')
+    await engine.replace(models('b'), 'b')
+    engine.keep(new Set(['b']))
+    kill()
+    await becomes(engine, 'restarting')
+    await clock.advance(100)
+    await becomes(engine, 'ready')
+    expect((await run('b')).logits[0]).toBe(2)
+    await expect(run('a')).rejects.toMatchObject({ code: 'engine_unavailable' })
+  })
+
+  it('leaves a model whose files have changed to the process that has it, until it is not kept any more', async () => {
+    const { engine, run, inFolder, first, errors } = await started('changes')
+    await engine.replace(inFolder('changes', 'who'), 'who')
+    engine.keep(KEEP_ALL)
+    expect(errors).toEqual(['model changes cannot be loaded again: sha256 is another'])
+    expect((await run('changes')).logits[0]).toBe(2)
+    expect(await whoRuns(run)).toBe(engine.pid)
+    expect(isAlive(first)).toBe(true)
+    engine.keep(new Set(['who']))
+    await eventually(() => expect(isAlive(first)).toBe(false))
+    await expect(run('changes')).rejects.toMatchObject({ code: 'engine_unavailable' })
+  })
+
+  it('keeps serving the others when a model cannot be loaded again at a restart', async () => {
+    const { engine, clock, run, kill, errors } = await started('changes', 'a')
+    kill()
+    await becomes(engine, 'restarting')
+    await clock.advance(100)
+    await becomes(engine, 'ready')
+    expect(errors.at(-1)).toBe('model changes cannot be loaded again: sha256 is another')
+    expect((await run('a')).logits[0]).toBe(2)
+    await expect(run('changes')).rejects.toMatchObject({ code: 'engine_unavailable' })
+  })
+
+  it('is abandoned, and all is as before', async () => {
+    const { engine, run, inFolder, first } = await started('a')
+    engine.abandon()
+    const replacing = engine.replace(inFolder('a', 'loads late'), 'loads late')
+    engine.abandon()
+    await expect(replacing).rejects.toThrow('the process ended')
+    engine.abandon()
+    expect([engine.pid, engine.state]).toEqual([first, 'ready'])
+    expect((await run('a')).logits[0]).toBe(2)
+  })
+
+  it('leaves no process behind when stopped meanwhile', async () => {
+    const { engine, clock, inFolder, errors } = await started('a')
+    const replacing = expect(engine.replace(inFolder('a', 'loads late'), 'loads late')).rejects.toThrow(
+      'the process ended',
+    )
+    await engine.stop()
+    await replacing
+    expect([engine.state, clock.pending, errors]).toEqual(['stopped', 0, []])
   })
 })

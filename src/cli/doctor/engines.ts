@@ -54,6 +54,7 @@ export async function examineEngine(
   const output: string[] = []
   const child = new EngineProcess({
     heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    batchTimeoutMs: 60_000,
     clock: systemClock,
     env: childEnvironment(),
     onOutput: (line) => output.push(line),

@@ -28,7 +28,7 @@ export async function examine(
   engines: readonly EngineName[] = ENGINE_NAMES,
   onStep: (step: string) => void = () => {},
 ): Promise<Doctor> {
-  const entry = defaultEntry(config)
+  const entry = await defaultEntry(config)
   onStep('TensorFlow')
   const native = await examineNative(config.TENSORFLOW_DIR)
   onStep('GPU')
@@ -60,8 +60,8 @@ export function trials(engines: readonly EngineName[], gpus: string[]): { engine
 }
 
 /** The server's default model. */
-function defaultEntry({ MODEL_REPOSITORY, DEFAULT_MODEL }: Config): RepositoryEntry {
-  const entries = readRepository(MODEL_REPOSITORY)
+async function defaultEntry({ MODEL_REPOSITORY, DEFAULT_MODEL }: Config): Promise<RepositoryEntry> {
+  const entries = await readRepository(MODEL_REPOSITORY)
   const name = DEFAULT_MODEL ?? entries[0]?.manifest.name
   const versions = entries.filter(({ manifest }) => manifest.name === name)
   const latest = versions.sort((a, b) => compareVersions(a.manifest.version, b.manifest.version)).at(-1)

@@ -17,11 +17,16 @@ export function inferResponse(
   const binary: Buffer[] = []
   const outputs = tensors.map(({ name, datatype, shape, data }) => {
     if (!isBinary(name)) return { name, datatype, shape, data }
-    const bytes = data instanceof Float32Array ? bytesOf(data) : joinStrings(data)
+    const bytes = tensorBytes(data)
     binary.push(bytes)
     return { name, datatype, shape, parameters: { binary_data_size: bytes.length } }
   })
   return { json: { model_name, model_version, id, outputs }, binary }
+}
+
+/** A tensor's elements as the binary data of an answer. */
+export function tensorBytes(data: OutputTensor['data']): Buffer {
+  return data instanceof Float32Array ? bytesOf(data) : joinStrings(data)
 }
 
 /** Each with its length, 4 bytes little-endian, in front. */

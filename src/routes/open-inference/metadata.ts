@@ -2,12 +2,13 @@ import type { Model } from '../../model/model.ts'
 import { channelCount } from '../../repository/input-spec.ts'
 import type { Manifest } from '../../repository/manifest.ts'
 import { name, version } from '../info.ts'
+import type { Services } from '../services.ts'
 
 /** The input of every model. */
 export const INPUT_NAME = 'input'
 
-/** What `/v2` says that works. */
-export const EXTENSIONS = [
+/** What works always. */
+const EXTENSIONS = [
   'binary_tensor_data',
   'classification',
   'model_configuration',
@@ -29,8 +30,9 @@ export function outputsOf({ architecture: { numClasses, embeddingSize } }: Manif
   return [{ name: 'logits', length: numClasses }, { name: 'probabilities', length: numClasses }, embedding]
 }
 
-export function serverMetadata() {
-  return { name, version, extensions: EXTENSIONS }
+/** Its extensions are those that work; who may change models (`ADMIN_API_KEY`) is set for each server. */
+export function serverMetadata({ repository }: Pick<Services, 'repository'>) {
+  return { name, version, extensions: repository ? [...EXTENSIONS, 'model_repository'] : EXTENSIONS }
 }
 
 /** `versions`: all that are loaded of the model's name. `engine`: what runs it. */

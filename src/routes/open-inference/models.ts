@@ -23,7 +23,9 @@ export function openInferenceModels(services: Services): FastifyPluginAsyncTypeb
   const statistics = (some: Model[]): object => ({ model_stats: some.map(modelStatistics) })
 
   return async (app) => {
-    app.get('/v2', { schema: schemaOf('The server and its extensions', ServerMetadata) }, serverMetadata)
+    app.get('/v2', { schema: schemaOf('The server and its extensions', ServerMetadata) }, () =>
+      serverMetadata(services),
+    )
     app.get('/v2/models', { schema: schemaOf('Names of the models', ModelNames) }, () => ({
       models: [...new Set(models.list().map(({ manifest }) => manifest.name))],
     }))

@@ -63,7 +63,7 @@ export function outputTensors(chosen: ChosenOutput[], predictions: Prediction[],
 
 function valuesOf({ logits, embedding }: Prediction, name: Output['name'], { activation }: Manifest): Float32Array {
   if (name === 'embedding') return embedding
-  return name === 'logits' ? logits : Float32Array.from(probabilitiesOf(logits, activation))
+  return name === 'logits' ? logits : probabilitiesOf(logits, activation)
 }
 
 /** One row is not copied. */

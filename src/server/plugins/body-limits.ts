@@ -7,6 +7,13 @@ import type { Limits } from '../../routes/services.ts'
 import { BodyBudget, type BodyMeter } from '../body-budget.ts'
 import { hasBody } from '../request-headers.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Of all request bodies together, whatever their protocol. */
+    bodyBudget: BodyBudget
+  }
+}
+
 /** How often (ms) bodies under way are looked through for those that come too slowly. */
 const SWEEP_MS = 1000
 
@@ -19,6 +26,7 @@ const SMALL_ANSWER = 4096
  */
 export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { limits: Limits; clock: Clock }) => {
   const budget = new BodyBudget(limits)
+  app.decorate('bodyBudget', budget)
   const underWay = new Map<IncomingMessage, { meter: BodyMeter; response: ServerResponse }>()
   let sweptAt = 0
 

@@ -8,6 +8,7 @@ const EXPOSED = [
   'Server-Timing',
   'Retry-After',
   'X-Embedding-Space',
+  'X-Embedding-Dimensions',
   'Inference-Header-Content-Length',
   'X-RateLimit-Limit',
   'X-RateLimit-Remaining',

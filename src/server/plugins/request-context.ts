@@ -43,11 +43,13 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     const answered = raw.writableEnded
     const code = answered ? request.errorCode : 'canceled'
     const status = answered ? statusCode : PROBLEMS.canceled.status
-    const durationMs = clock.now() - request.arrivedAt
-    const { method, apiKey } = request
+    const endedAt = clock.now()
+    const durationMs = endedAt - request.arrivedAt
+    const { method, apiKey, trace } = request
     const route = request.routeOptions.url ?? 'none'
     metrics.observeRequest(route, method, status, durationMs / 1000, code)
     if (apiKey !== undefined) metrics.observeKey(apiKey)
+    trace?.end(endedAt, status, code)
     const duration_ms = Number(durationMs.toFixed(2))
     request.log.info({ method, route, status, duration_ms, code, api_key: apiKey }, REQUEST_LINE)
   }

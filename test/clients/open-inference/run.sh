@@ -7,6 +7,7 @@ here=test/clients/open-inference
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/resnet-serve/open-inference
 port=${PORT:-18931}
 url=127.0.0.1:$port
+grpc_port=${GRPC_PORT:-18932}
 key=open-inference
 
 [ -x "$cache/python/bin/pip" ] || { mkdir -p "$cache" && python3 -m venv "$cache/python"; }
@@ -15,7 +16,7 @@ if ! cmp --silent "$here/requirements.txt" "$cache/installed.txt"; then
   cp "$here/requirements.txt" "$cache/installed.txt"
 fi
 
-API_KEYS=$key ENGINE=onnx PRECISION=fp32 ENGINE_THREADS=1 ENGINE_PROCESSES=1 PORT=$port LOG_LEVEL=error \
+API_KEYS=$key ENGINE=onnx PRECISION=fp32 ENGINE_THREADS=1 ENGINE_PROCESSES=1 PORT=$port GRPC_PORT=$grpc_port LOG_LEVEL=error \
   node dist/server/main.js &
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
@@ -23,5 +24,11 @@ curl --silent --fail --retry 60 --retry-delay 1 --retry-connrefused --retry-all-
 
 for client in triton_http kserve_rest; do
   "$cache/python/bin/python" "$here/$client.py" "$url" "$key" examples
+  echo "$client got its answers."
+done
+
+schema=$(node --eval 'import("./dist/routes/grpc/messages.js").then((it) => console.log(it.OPEN_INFERENCE_PROTO))')
+for client in triton_grpc kserve_grpc; do
+  "$cache/python/bin/python" "$here/$client.py" "$url" "$key" examples "127.0.0.1:$grpc_port" "$schema"
   echo "$client got its answers."
 done

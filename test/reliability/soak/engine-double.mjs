@@ -12,9 +12,9 @@ const methods = {
     architectures.set(key, entry.manifest.architecture)
     return { precision: 'fp32', precisionReason: undefined, parameters: 0, loadMs: 0 }
   },
-  async run({ key, batchSize, shared }) {
+  async run({ key, batchSize, threads }) {
     const ms = FIXED_MS + batchSize * PER_INPUT_MS
-    await new Promise((resolve) => setTimeout(resolve, shared ? 2 * ms : ms))
+    await new Promise((resolve) => setTimeout(resolve, threads === 'share' ? 2 * ms : ms))
     const { numClasses, embeddingSize } = architectures.get(key)
     return {
       logits: new Float32Array(batchSize * numClasses),

@@ -62,7 +62,7 @@ async function standstill(): Promise<Figure[]> {
   server.signal('SIGCONT')
   await sleep(2000)
   await load.stop()
-  const restarts = (await server.metrics()).get('resnet_engine_restarts') ?? Number.NaN
+  const restarts = (await server.metrics()).get('resnet_engine_restarts_total') ?? Number.NaN
   const failed = load.outcomes.filter(({ status }) => status !== 200).length
   await server.stop()
   return [

@@ -3,6 +3,7 @@ import { hostile } from './hostile.ts'
 import { mixed } from './mixed.ts'
 import { overload, spike } from './overload.ts'
 import { priority } from './priority.ts'
+import { swaps } from './swaps.ts'
 import { type Figure, isMet, report } from './verdict.ts'
 
 interface Scenario {
@@ -19,6 +20,7 @@ const SCENARIOS: Record<string, Scenario> = {
   priority: { says: 'interactive clients beside bulk work', run: (quick) => priority(quick ? 5 : 30) },
   'event-loop': { says: 'the event loop at saturation, default model', run: (quick) => eventLoop(quick ? 5 : 30) },
   'engine-kill': { says: 'kill -9 of all engine processes, 32 clients', run: (quick) => engineKill(quick ? 3 : 10) },
+  swaps: { says: 'model versions swapped under 32 clients', run: (quick) => swaps(quick ? 3 : 20, quick ? 10 : 60) },
   hostile: { says: 'what one client can do to all others', run: () => hostile() },
   mixed: { says: 'good and bad requests at twice saturation', run: (quick) => mixed(quick ? 20_000 : 100_000) },
   unbounded: {

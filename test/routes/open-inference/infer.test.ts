@@ -173,8 +173,8 @@ describe('parameters', () => {
   })
 
   it.each([
-    [undefined, undefined],
-    [0, undefined],
+    [undefined, 'normal'],
+    [0, 'normal'],
     [1, 'normal'],
     [2, 'low'],
     [1000, 'low'],
