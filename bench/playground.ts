@@ -9,8 +9,8 @@ import { series } from './statistics.ts'
  * digit is drawn four times; half of the time the pen is lifted at the end, and half of the time it is held still.
  */
 const ROUNDS = 2
-/** No answer comes later than this after the pen's rest, or the measurement is worth nothing anyway. */
-const SETTLE_MS = 800
+/** Until no other answer can follow. */
+const SETTLE_MS = 500
 
 /** In the page: when the pen last did something, and when the last answer was painted. */
 const WATCH = `{
@@ -44,9 +44,10 @@ await withServer(DEPLOYED, { ...process.env, API_KEYS: '' }, async ({ url }) => 
 
 async function latency(page: Page, digit: number, end: 'lift' | 'hold'): Promise<number> {
   await drawStrokes(page, strokesOf(digit), end)
+  await page.waitForFunction('times.painted > times.pen')
+  // The first answer may still be about an earlier state of the drawing.
   await page.waitForTimeout(SETTLE_MS)
   const ms = (await page.evaluate('times.painted - times.pen')) as number
-  if (!(ms > 0)) throw new Error(`no answer within ${SETTLE_MS} ms`)
   if (end === 'hold') await page.mouse.up()
   await page.waitForTimeout(SETTLE_MS / 4)
   await page.click('#new-drawing')

@@ -11,7 +11,7 @@ const DIGITS = [3, 1, 4, 7]
 await withServer(DEPLOYED, { ...process.env, API_KEYS: '' }, async ({ url }) => {
   const browser = await launchBrowser()
   try {
-    const page = await browser.newPage({ viewport: { width: 1200, height: 1400 }, colorScheme: 'light' })
+    const page = await browser.newPage({ viewport: { width: 1200, height: 1800 }, colorScheme: 'light' })
     await page.goto(url)
     await page.locator('#model:not([disabled])').waitFor()
     await page.setInputFiles('#files', fileURLToPath(new URL('../examples/seven.png', import.meta.url)))
