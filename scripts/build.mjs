@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -119,6 +120,8 @@ async function build(tsc) {
   }
   // What has a wrong type (2) is emitted all the same, whole, and so is what has no playground; without the stamp, the next build tries again.
   const complete = (status === 0 || status === 2) && existsSync(join(built, 'server', 'main.js'))
+  // npm makes it so once, when it links the command; a later build must not undo that.
+  if (complete && existsSync(join(built, 'cli', 'main.js'))) chmodSync(join(built, 'cli', 'main.js'), 0o755)
   // What the compiler leaves out: the packages that `install-tensorflow` pins.
   if (complete && existsSync(pinned))
     cpSync(pinned, join(built, relative(join(root, 'src'), pinned)), { recursive: true })

@@ -85,6 +85,8 @@ describe('a build', () => {
     expect(existsSync(join(root, 'dist/gone.js'))).toBe(false)
     // Readable for others: an image is built by one user and run by another.
     expect(statSync(join(root, 'dist')).mode).toBe(statSync(join(root, 'src/server')).mode)
+    // `npx resnet-serve` goes on working after a build.
+    expect(statSync(join(root, 'dist/cli/main.js')).mode & 0o111).toBe(0o111)
     expect(leftBehind(root)).toEqual([])
     writeFileSync(join(root, 'dist/server/main.js'), 'as it was')
     expect(build(root, '--if-stale').status).toBe(0)
