@@ -1,0 +1,27 @@
+import { figure, textTable } from '../table.ts'
+import type { Outcome } from './simulate.ts'
+
+export interface Row {
+  replicas: number
+  /** Share of what so many replicas can answer in full batches. */
+  load: number
+  ratePerS: number
+  outcome: Outcome
+}
+
+export function report(rows: Row[]): string {
+  const head = ['replicas', 'load', 'requests/s', 'p50 ms', 'p99 ms', 'in time/s', 'failed %', 'mean batch', 'busy %']
+  const lines = rows.map(({ replicas, load, ratePerS, outcome }) => {
+    const { p50Ms, p99Ms, goodputPerS, answered, failed, meanBatchSize, busy } = outcome
+    const percent = [failed / (answered + failed), busy].map((share) => (100 * share).toFixed(0))
+    return [
+      `${replicas}`,
+      load.toFixed(2),
+      ...[ratePerS, p50Ms, p99Ms, goodputPerS].map(figure),
+      percent[0] as string,
+      figure(meanBatchSize),
+      percent[1] as string,
+    ]
+  })
+  return textTable([head, ...lines])
+}
