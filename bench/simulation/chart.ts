@@ -2,7 +2,7 @@ import { scaleLinear, scaleLog } from 'd3-scale'
 import { line } from 'd3-shape'
 import type { Row } from './report.ts'
 
-const PANEL = { width: 400, height: 280, left: 56, top: 44, right: 12, bottom: 48 }
+const PANEL = { width: 400, height: 280, left: 56, top: 56, right: 24, bottom: 48 }
 /** Okabe and Ito: told apart by colour-blind eyes too. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9']
 
@@ -47,7 +47,7 @@ function panel(offset: number, title: string, curves: Curve[], isLog: boolean): 
   const [top, bottom] = [PANEL.top, PANEL.top + PANEL.height]
   const x = scaleLinear([0, most(0)], [left, right]).nice()
   const least = Math.min(...points.map(([, value]) => value))
-  const y = isLog ? scaleLog([least, most(1)], [bottom, top]).nice() : scaleLinear([0, most(1)], [bottom, top]).nice()
+  const y = isLog ? scaleLog([0.9 * least, most(1)], [bottom, top]) : scaleLinear([0, most(1)], [bottom, top]).nice()
   // A logarithmic scale names more ticks than there is room for: these are the decades, halves and fifths.
   const yTicks = isLog ? y.ticks().filter((tick) => /^[125]0*$/.test(String(tick))) : y.ticks(6)
   const path = line()

@@ -16,6 +16,7 @@ export interface ReplicaOptions {
   takesAllThreads: boolean
   maxBatchSize: number
   maxQueueSize: number
+  /** `ms` is what it would take on all threads, whatever it has. */
   onBatch: (size: number, ms: number) => void
 }
 
@@ -36,14 +37,14 @@ export class Replica {
     })
   }
 
-  /** A request of one input. Whether it got its answer: it may be refused, or expire. */
-  async ask(timeoutMs: number): Promise<boolean> {
+  /** A request of one input: how long it waited for its batch (ms), or undefined if it was refused or expired. */
+  async ask(timeoutMs: number): Promise<number | undefined> {
     this.inFlight++
     try {
       const [answer] = await this.#batcher.submit('model', [undefined], { deadline: this.#clock.now() + timeoutMs })
-      return !(answer instanceof ServeError)
+      return answer instanceof ServeError ? undefined : answer?.queueMs
     } catch (error) {
-      if (error instanceof ServeError) return false
+      if (error instanceof ServeError) return undefined
       throw error
     } finally {
       this.inFlight--
@@ -78,11 +79,11 @@ class Engine implements BatchEngine<'model', undefined, object> {
     const process = this.#processes.reduce((best, other) => (other.batches < best.batches ? other : best))
     // The only batch has all threads. Otherwise each process has its share of them, and takes that much longer.
     const alone = this.#processes.every((other) => other === process || other.batches === 0)
-    const ms = serviceTime(inputs.length) * (alone ? 1 : this.#processes.length)
+    const ms = serviceTime(inputs.length)
     onBatch(inputs.length, ms)
     process.batches++
     process.inputs += inputs.length
-    process.freeAt = Math.max(process.freeAt, clock.now()) + ms
+    process.freeAt = Math.max(process.freeAt, clock.now()) + (alone ? 1 : this.#processes.length) * ms
     return new Promise((resolve) => {
       clock.after(process.freeAt - clock.now(), () => {
         process.batches--

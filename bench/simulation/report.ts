@@ -10,14 +10,25 @@ export interface Row {
 }
 
 export function report(rows: Row[]): string {
-  const head = ['replicas', 'load', 'requests/s', 'p50 ms', 'p99 ms', 'in time/s', 'failed %', 'mean batch', 'busy %']
+  const head = [
+    'replicas',
+    'load',
+    'requests/s',
+    'p50 ms',
+    'p99 ms',
+    'wait ms',
+    'in time/s',
+    'failed %',
+    'mean batch',
+    'threads %',
+  ]
   const lines = rows.map(({ replicas, load, ratePerS, outcome }) => {
-    const { p50Ms, p99Ms, goodputPerS, answered, failed, meanBatchSize, busy } = outcome
-    const percent = [failed / (answered + failed), busy].map((share) => (100 * share).toFixed(0))
+    const { p50Ms, p99Ms, waitMs, goodputPerS, answered, failed, meanBatchSize, utilisation } = outcome
+    const percent = [failed / (answered + failed), utilisation].map((share) => (100 * share).toFixed(0))
     return [
       `${replicas}`,
       load.toFixed(2),
-      ...[ratePerS, p50Ms, p99Ms, goodputPerS].map(figure),
+      ...[ratePerS, p50Ms, p99Ms, waitMs, goodputPerS].map(figure),
       percent[0] as string,
       figure(meanBatchSize),
       percent[1] as string,

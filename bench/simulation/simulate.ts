@@ -30,6 +30,8 @@ export interface Outcome {
   meanMs: number
   p50Ms: number
   p99Ms: number
+  /** Mean wait for a batch, which the server reports as `resnet_queue_duration_seconds`. */
+  waitMs: number
   /** Answers in time. */
   goodputPerS: number
   /** The warm-up included. */
@@ -37,8 +39,8 @@ export interface Outcome {
   /** Refused or expired, the warm-up included. */
   failed: number
   meanBatchSize: number
-  /** Share of the time that the average engine process computes. */
-  busy: number
+  /** Share of the compute threads' time that batches take. */
+  utilisation: number
 }
 
 export async function simulate(scenario: Scenario): Promise<Outcome> {
@@ -61,6 +63,7 @@ export async function simulate(scenario: Scenario): Promise<Outcome> {
   })
   const next = balancerOf(scenario.balancer, replicas)
   const latencies: number[] = []
+  let waitedMs = 0
   const result = { answered: 0, failed: 0 }
   const countedFrom = Math.floor(WARM_UP * requests)
   let countedFromMs = 0
@@ -68,9 +71,10 @@ export async function simulate(scenario: Scenario): Promise<Outcome> {
   const ask = async (index: number): Promise<void> => {
     const arrivedAt = clock.now()
     if (index === countedFrom) countedFromMs = arrivedAt
-    const isAnswered = await next().ask(timeoutMs)
-    result[isAnswered ? 'answered' : 'failed']++
-    if (!isAnswered || index < countedFrom) return
+    const waitMs = await next().ask(timeoutMs)
+    result[waitMs === undefined ? 'failed' : 'answered']++
+    if (waitMs === undefined || index < countedFrom) return
+    waitedMs += waitMs
     latencies.push(clock.now() - arrivedAt + overheadMs)
   }
 
@@ -92,10 +96,11 @@ export async function simulate(scenario: Scenario): Promise<Outcome> {
     meanMs: latencies.reduce((sum, ms) => sum + ms, 0) / latencies.length,
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
+    waitMs: waitedMs / latencies.length,
     goodputPerS: (latencies.length * 1000) / (lastArrivalMs - countedFromMs),
     ...result,
     meanBatchSize: batches.inputs / batches.count,
-    busy: batches.ms / (clock.now() * scenario.replicas * scenario.processes),
+    utilisation: batches.ms / (clock.now() * scenario.replicas),
   }
 }
 

@@ -31,10 +31,10 @@ const near = (value: number, expected: number, error: number): void =>
 
 describe('the simulation agrees with queueing theory', () => {
   it.each([0.3, 0.5, 0.7])('M/D/1 at load %d: mean latency by Pollaczek and Khinchine', async (load) => {
-    const { meanMs, busy } = await simulate({ ...MD1, ratePerS: 100 * load })
+    const { meanMs, utilisation } = await simulate({ ...MD1, ratePerS: 100 * load })
     // Its latencies vary less than those of M/M/1.
     near(meanMs, 10 + (10 * load) / (2 * (1 - load)), 3 * errorMs(load))
-    near(busy, load, 0.02)
+    near(utilisation, load, 0.02)
   })
 
   it.each([0.3, 0.5, 0.7])('M/M/1 at load %d: latency is exponential', async (load) => {
