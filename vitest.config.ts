@@ -3,11 +3,13 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Their own commands: npm run test:slow, npm run test:tensorflow, npm run test:reliability, npm run test:deploy.
+    // Their own commands: npm run test:slow, npm run test:tensorflow, npm run test:reliability, npm run test:deploy, npm run
+    // test:playground.
     exclude: [
       'test/slow/**',
       'test/native/**',
       'test/reliability/balancers/**',
+      'test/playground/**',
       'test/deploy/{chart,compose,configs,haproxy-names}.test.ts',
     ],
     globalSetup: ['test/helpers/build-once.ts'],

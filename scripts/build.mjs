@@ -1,4 +1,4 @@
-// Compiles src/ to dist/. With --if-stale it compiles only if a source is newer than the last build, and not at all where
+// Compiles src/ to dist/, and builds web/, the playground, into dist/web. With --if-stale it compiles only if a source is newer than the last build, and not at all where
 // there are no sources (a container ships dist/ alone) or no compiler, so that `npm start` works everywhere.
 //
 // A complete build replaces dist/ in one step. One that fails or is cut off leaves it as it was, and two at the same time do
@@ -19,11 +19,12 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const pinned = join(root, 'src', 'cli', 'tensorflow', 'addon-package')
 const dist = join(root, 'dist')
+const web = join(root, 'web')
 const ifStale = process.argv.includes('--if-stale')
 /** What a build that was cut off left behind is removed after this long (ms); until then it may still be running. */
 const LEFT_BEHIND_MS = 3_600_000
@@ -34,8 +35,15 @@ function isFresh() {
 }
 
 function newestSource() {
-  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) => join(root, name))
-  for (const entry of readdirSync(join(root, 'src'), { recursive: true })) files.push(join(root, 'src', entry))
+  return Math.max(newestOf('tsconfig.json', 'tsconfig.build.json', 'src'), newestOf('web'))
+}
+
+/** When the newest of these files, of those in these folders, or of the packages was written. */
+function newestOf(...names) {
+  const paths = ['package-lock.json', ...names].map((name) => join(root, name)).filter((path) => existsSync(path))
+  const files = paths.flatMap((path) =>
+    statSync(path).isDirectory() ? readdirSync(path, { recursive: true }).map((entry) => join(path, entry)) : path,
+  )
   return Math.max(...files.map((file) => statSync(file).mtimeMs))
 }
 
@@ -47,6 +55,28 @@ function findCompiler() {
     return spawnSync(process.execPath, [tsc, '--version']).status === 0 ? tsc : undefined
   } catch {
     return undefined
+  }
+}
+
+/**
+ * Builds web/ into the folder, or takes what an earlier build made of the same sources. Returns whether it succeeded: the
+ * server serves without its page.
+ */
+async function buildWeb(folder) {
+  const earlier = join(dist, 'web')
+  const page = statSync(join(earlier, 'index.html'), { throwIfNoEntry: false })
+  if (ifStale && page !== undefined && page.mtimeMs >= newestOf('web')) {
+    cpSync(earlier, folder, { recursive: true, preserveTimestamps: true })
+    return true
+  }
+  try {
+    const vite = createRequire(join(root, 'package.json')).resolve('vite')
+    const { build: bundle } = await import(pathToFileURL(vite).href)
+    await bundle({ configFile: join(web, 'vite.config.js'), build: { outDir: folder } })
+    return true
+  } catch (error) {
+    console.error(`build: the playground cannot be built: ${error.message}`)
+    return false
   }
 }
 
@@ -72,7 +102,7 @@ function removeLeftBehind() {
   }
 }
 
-function build(tsc) {
+async function build(tsc) {
   removeLeftBehind()
   const startedAt = new Date()
   // Beside dist/, so that it can be renamed and the paths in source maps hold.
@@ -81,13 +111,14 @@ function build(tsc) {
   const compile = (project) =>
     spawnSync(process.execPath, [tsc, '-p', join(root, project), '--outDir', built], { stdio: 'inherit' }).status
   // The client's types are for others, and are checked without those of Node.
-  const status = compile('tsconfig.build.json') || compile('src/client/tsconfig.json')
+  const compiled = compile('tsconfig.build.json') || compile('src/client/tsconfig.json')
+  const status = existsSync(web) && !(await buildWeb(join(built, 'web'))) ? compiled || 2 : compiled
   if (status === 0) {
     // As old as the sources that were read.
     writeFileSync(join(built, '.built'), '')
     utimesSync(join(built, '.built'), startedAt, startedAt)
   }
-  // What has a wrong type (2) is emitted all the same, whole; without the stamp, the next build tries again.
+  // What has a wrong type (2) is emitted all the same, whole, and so is what has no playground; without the stamp, the next build tries again.
   const complete = (status === 0 || status === 2) && existsSync(join(built, 'server', 'main.js'))
   // npm makes it so once, when it links the command; a later build must not undo that.
   if (complete && existsSync(join(built, 'cli', 'main.js'))) chmodSync(join(built, 'cli', 'main.js'), 0o755)
@@ -102,7 +133,7 @@ function build(tsc) {
 
 if (ifStale && (!existsSync(join(root, 'src')) || isFresh())) process.exit(0)
 const tsc = findCompiler()
-if (tsc !== undefined) process.exit(build(tsc))
+if (tsc !== undefined) process.exit(await build(tsc))
 
 const missing = 'the TypeScript compiler is not installed (`npm ci --include=dev --include=optional` brings it)'
 if (ifStale && existsSync(join(dist, 'server', 'main.js'))) {

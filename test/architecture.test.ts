@@ -163,6 +163,21 @@ describe('the architecture', () => {
     expect(imports.filter(({ to }) => to === 'server/listen.ts').map(({ from }) => from)).toEqual(['server/main.ts'])
   })
 
+  it('keeps the playground and the server apart', () => {
+    const web = resolve(SRC, '../web/src')
+    const outside = readdirSync(web, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) =>
+        importsOf(readFileSync(join(web, name), 'utf8'))
+          .filter((path) => path.startsWith('.'))
+          .map((path) => relative(web, resolve(dirname(join(web, name)), path))),
+      )
+      .filter((path) => path.startsWith('..'))
+    expect(outside).toEqual([])
+    expect(imports.filter(({ to }) => to.startsWith('../web')).map(arrow)).toEqual([])
+    expect(importersOf('chart.js', 'chartjs-chart-matrix', 'vite')).toEqual([])
+  })
+
   it('loads gRPC only where there is a port for it', () => {
     const statements = (text: string): string[] => text.match(/^import [^']*'[^']*'/gm) ?? []
     const importers = filesThat((text, name) => {

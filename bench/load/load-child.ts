@@ -1,10 +1,12 @@
 import { systemClock } from '../../src/batching/clock.ts'
 import { answerJobs } from '../child-process.ts'
+import { seededRandom } from '../inputs.ts'
 import { type Answer, dueWindowOf, windowOf } from '../statistics.ts'
 import { Clients } from './clients.ts'
 import { requestBytes } from './connection.ts'
 import type { LoadJob, LoadResult, LoadTime } from './load.ts'
 import { runLoad } from './run-load.ts'
+import { even, poisson } from './schedule.ts'
 
 let run = (_: LoadTime): Promise<LoadResult> => Promise.reject(new Error('the first message is the job'))
 
@@ -15,7 +17,8 @@ answerJobs<LoadJob | LoadTime, LoadResult | object>(async (message) => {
   return {}
 })
 
-async function runOnce({ url, clients, ratePerS }: LoadJob, requests: Buffer[][], { leadS, windowS }: LoadTime) {
+async function runOnce(job: LoadJob, requests: Buffer[][], { leadS, windowS }: LoadTime) {
+  const { url, clients, ratePerS } = job
   const answers: Answer[] = []
   const errors: Record<string, number> = {}
   const count = (error: string, times: number): void => {
@@ -28,7 +31,7 @@ async function runOnce({ url, clients, ratePerS }: LoadJob, requests: Buffer[][]
   await runLoad({
     clock: systemClock,
     clients,
-    ratePerS,
+    arrivals: arrivalsOf(job, toMs),
     durationMs: toMs,
     open: (events) => new Clients({ url: new URL(url), requests, ...events }),
     onAnswer(status, dueAt) {
@@ -45,6 +48,12 @@ async function runOnce({ url, clients, ratePerS }: LoadJob, requests: Buffer[][]
     errors,
     generatorUs: (user + system) / answers.length,
   }
+}
+
+function arrivalsOf({ ratePerS, poissonSeed }: LoadJob, durationMs: number): Iterable<number> | undefined {
+  if (ratePerS === undefined) return undefined
+  if (poissonSeed === undefined) return even(ratePerS, durationMs)
+  return poisson(ratePerS, durationMs, seededRandom(poissonSeed))
 }
 
 /** With a cache, the server computes equal inputs in flight once. No two clients share an input, so none are equal. */

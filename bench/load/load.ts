@@ -13,6 +13,8 @@ export interface LoadJob {
    * Requests per second, whatever the server does (open loop). Without it, each client sends when it has its answer.
    */
   ratePerS?: number | undefined
+  /** With it these requests are a Poisson process; without, they are evenly spaced. */
+  poissonSeed?: number
 }
 
 /** Seconds. Answers before the window belong to no window, but count in `answered`. */

@@ -9,8 +9,8 @@ export interface RunOptions {
   clock: Clock
   clients: number
   durationMs: number
-  /** Requests are due at this rate. Without it, a client's next one is due when it has its answer (a closed loop). */
-  ratePerS: number | undefined
+  /** When requests are due (ms from the start). Without it, a client's next one is due when it has its answer (a closed loop). */
+  arrivals: Iterable<number> | undefined
   open: (events: Pick<ClientsOptions, 'onAnswer' | 'onLost' | 'onGivenUp'>) => Pick<Clients, 'send' | 'close'>
   /** Times on the clock (ms). A request that finds no client free is sent late; its due time stays. */
   onAnswer: (status: number, dueAt: number, sentAt: number) => void
@@ -19,7 +19,7 @@ export interface RunOptions {
 
 /** Sends due requests over free clients; resolves when all have been answered or given up. */
 export function runLoad(options: RunOptions): Promise<void> {
-  const { clock, ratePerS, durationMs } = options
+  const { clock, arrivals, durationMs } = options
   const inFlight = new Map<number, { dueAt: number; sentAt: number }>()
   const idle = Array.from({ length: options.clients }, (_, client) => client)
   const due: number[] = []
@@ -44,7 +44,7 @@ export function runLoad(options: RunOptions): Promise<void> {
     const free = (client: number): void => {
       inFlight.delete(client)
       idle.push(client)
-      if (ratePerS === undefined && !ended) due.push(clock.now())
+      if (arrivals === undefined && !ended) due.push(clock.now())
       pump()
     }
 
@@ -73,11 +73,11 @@ export function runLoad(options: RunOptions): Promise<void> {
       pump()
     })
     let schedule: Schedule | undefined
-    if (ratePerS === undefined) {
+    if (arrivals === undefined) {
       for (const _ of idle) due.push(clock.now())
       pump()
     } else {
-      schedule = new Schedule(clock, ratePerS, durationMs, (dueAt) => {
+      schedule = new Schedule(clock, arrivals, (dueAt) => {
         due.push(dueAt)
         pump()
       })

@@ -16,6 +16,8 @@ export interface Parts {
   logits: Float32Array
   /** [embeddingSize] */
   embedding: Float32Array
+  /** What the model saw, normalised: [C][H][W] */
+  input: number[][][]
 }
 
 export type Part = keyof Parts

@@ -6,6 +6,7 @@ import { inferenceSchema } from './inference-schema.ts'
 import { readInputs } from './inputs/read-inputs.ts'
 import { parseQuery } from './query.ts'
 import { partsOf, results, topClasses } from './results.ts'
+import { assertInputsFit } from './seen-input.ts'
 import { setServerTiming } from './server-timing.ts'
 import type { Services } from './services.ts'
 
@@ -24,11 +25,14 @@ export function classify(services: Services): FastifyPluginAsyncTypebox {
       }
       const query = parseQuery(request.query, ['top', 'logits', 'embedding'])
       const inputs = await readInputs(request, model.manifest.input, services.limits)
-      const inference = await infer(services, { model, inputs, partial: query.partial, ...patience(request, reply) })
+      assertInputsFit(query, inputs.length, model.manifest.input, services.limits)
+      const { partial } = query
+      const keepInputs = query.include.has('input')
+      const inference = await infer(services, { model, inputs, partial, keepInputs, ...patience(request, reply) })
       const body = {
         model: { name, version },
-        results: results(inference.predictions, (prediction) => {
-          const parts = partsOf(prediction, model, query)
+        results: results(inference.predictions, (prediction, i) => {
+          const parts = partsOf(prediction, model, query, inference.inputs[i])
           const [likeliest] = parts.top ?? topClasses(prediction.logits, model.manifest, 1)
           return { ...likeliest, ...parts }
         }),

@@ -6,6 +6,7 @@ import { inferenceSchema } from './inference-schema.ts'
 import { readInputs } from './inputs/read-inputs.ts'
 import { parseQuery } from './query.ts'
 import { bytesOf, embeddingOf, partsOf, results } from './results.ts'
+import { assertInputsFit } from './seen-input.ts'
 import { setServerTiming } from './server-timing.ts'
 import type { Services } from './services.ts'
 
@@ -33,14 +34,17 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
         throw new ServeError('invalid_parameter', 'a binary answer has no place for errors: leave partial out')
       }
       const inputs = await readInputs(request, model.manifest.input, services.limits)
-      const inference = await infer(services, { model, inputs, partial: query.partial, ...patience(request, reply) })
+      assertInputsFit(query, inputs.length, model.manifest.input, services.limits)
+      const { partial } = query
+      const keepInputs = query.include.has('input')
+      const inference = await infer(services, { model, inputs, partial, keepInputs, ...patience(request, reply) })
       const { predictions } = inference
       const body = binary
         ? Buffer.concat(results(predictions, (prediction) => bytesOf(embeddingOf(prediction, query))) as Buffer[])
         : {
             model: { name, version },
             dimensions: architecture.embeddingSize,
-            results: results(predictions, (prediction) => partsOf(prediction, model, query)),
+            results: results(predictions, (prediction, i) => partsOf(prediction, model, query, inference.inputs[i])),
           }
       setServerTiming(request, reply, services, inference)
       reply.header('x-embedding-space', embeddingSpace)

@@ -15,11 +15,15 @@ export interface InferenceRequest extends SubmitOptions {
   context?: RequestTrace | undefined
   /** A failed input gets its error in its place; without it, one fails the whole request. */
   partial?: boolean
+  /** Whether the answer has the decoded inputs too. */
+  keepInputs?: boolean
 }
 
 export interface Inference {
   /** One per input, in their order. A ServeError only where `partial` was asked for. */
   predictions: (Prediction | ServeError)[]
+  /** What the model saw, flat `[C, H, W]`, where a prediction was made of it; none unless `keepInputs`. */
+  inputs: (Float32Array | undefined)[]
   timings: StageTimings
   /** The largest batch that held one of the inputs. */
   batchSize: number
@@ -56,7 +60,7 @@ export async function infer(services: Services, request: InferenceRequest): Prom
 
 async function decodeAndPredict(services: Services, request: InferenceRequest): Promise<Inference> {
   const { clock } = services
-  const { model, inputs: raw, partial = false, ...options } = request
+  const { model, inputs: raw, partial = false, keepInputs = false, ...options } = request
   const refused = services.refusal(model, raw.length, options.deadline, options.priority)
   if (refused) throw refused
   const decodeStart = clock.now()
@@ -89,7 +93,13 @@ async function decodeAndPredict(services: Services, request: InferenceRequest): 
   const timings = { decodeMs, queueMs: longest((p) => p.queueMs), computeMs: longest((p) => p.computeMs) }
   services.observeStages(timings)
   const cached = succeeded.length > 0 && succeeded.every((prediction) => prediction.cached)
-  return { predictions, timings, batchSize: longest((p) => p.batchSize), cached }
+  return {
+    predictions,
+    inputs: keepInputs ? inputs.map((input) => (input instanceof Float32Array ? input : undefined)) : [],
+    timings,
+    batchSize: longest((p) => p.batchSize),
+    cached,
+  }
 }
 
 /** Every input, or its own failure in its place. */

@@ -50,6 +50,12 @@ const Answer = Type.Object({
         Type.Array(Type.Number(), { description: 'A model without a classifier (`num_classes` 0) has none.' }),
       ),
       embedding: Type.Optional(Type.Union([numbers, Type.String()])),
+      input: Type.Optional(
+        Type.Array(Type.Array(numbers), {
+          description:
+            '`include=input`: what the model saw, `[C][H][W]`, normalised. Sent back as a `tensor`, it has the same answer.',
+        }),
+      ),
       error: Type.Optional(itemError),
     }),
   ),

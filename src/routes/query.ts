@@ -15,8 +15,9 @@ export const QuerySchema = Type.Object(
     ),
     include: Type.Optional(
       Type.String({
-        pattern: '^(logits|embedding|top)(,(logits|embedding|top))*$',
-        description: 'Comma list of `logits`, `embedding`, `top`: what each result holds.',
+        pattern: '^(logits|embedding|top|input)(,(logits|embedding|top|input))*$',
+        description:
+          'Comma list of `logits`, `embedding`, `top`, `input`: what each result holds. `input` is what the model saw.',
       }),
     ),
     normalize: flag('Scale embeddings to length 1 (L2).'),
@@ -30,7 +31,7 @@ export const QuerySchema = Type.Object(
   { additionalProperties: false },
 )
 
-export type Part = 'logits' | 'embedding' | 'top'
+export type Part = 'logits' | 'embedding' | 'top' | 'input'
 
 export interface Query {
   topK: number

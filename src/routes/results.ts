@@ -3,6 +3,7 @@ import type { Model, Prediction } from '../model/model.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import { shortestFloat32 } from './float32-json.ts'
 import type { Query } from './query.ts'
+import { nestedInput } from './seen-input.ts'
 
 export interface ScoredClass {
   label: string
@@ -21,9 +22,12 @@ export interface Parts {
   /** The serializer prints float32 (`server/serialize-json.ts`). */
   logits?: Float32Array
   embedding?: Float32Array | string
+  /** `[C][H][W]`, normalised: what the model saw. Sent back as a `tensor`, it has the same answer. */
+  input?: Float32Array[][]
 }
 
-export function partsOf(prediction: Prediction, model: Model, query: Query): Parts {
+/** `input` is what the prediction was made of, where `include` names it. */
+export function partsOf(prediction: Prediction, model: Model, query: Query, input?: Float32Array): Parts {
   const parts: Parts = {}
   if (query.include.has('top')) parts.top = topClasses(prediction.logits, model.manifest, query.topK)
   if (query.include.has('logits')) parts.logits = prediction.logits
@@ -31,6 +35,7 @@ export function partsOf(prediction: Prediction, model: Model, query: Query): Par
     const embedding = embeddingOf(prediction, query)
     parts.embedding = query.base64 ? bytesOf(embedding).toString('base64') : embedding
   }
+  if (input !== undefined) parts.input = nestedInput(input, model.manifest.input)
   return parts
 }
 
@@ -84,14 +89,14 @@ function softmax(logits: Float32Array): Float64Array {
   return powers.map((power) => power / sum)
 }
 
-/** `results` of an answer: `make` of each prediction, and the error of each failed input. */
+/** `results` of an answer: `make` of each prediction and its place, and the error of each failed input. */
 export function results<T>(
   predictions: (Prediction | ServeError)[],
-  make: (prediction: Prediction) => T,
+  make: (prediction: Prediction, index: number) => T,
 ): (T | ItemError)[] {
-  return predictions.map((prediction) =>
+  return predictions.map((prediction, index) =>
     prediction instanceof ServeError
       ? { error: { code: prediction.code, detail: prediction.message } }
-      : make(prediction),
+      : make(prediction, index),
   )
 }

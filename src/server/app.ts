@@ -11,6 +11,7 @@ import { openInference } from '../routes/open-inference/open-inference.ts'
 import { repository } from '../routes/open-inference/repository.ts'
 import { embeddings } from '../routes/openai/embeddings.ts'
 import { models as openaiModels } from '../routes/openai/models.ts'
+import { playground } from '../routes/playground.ts'
 import type { Services } from '../routes/services.ts'
 import { predict } from '../routes/tensorflow-serving.ts'
 import { ping, predictions } from '../routes/torchserve.ts'
@@ -25,6 +26,7 @@ import { expectContinue } from './plugins/expect-continue.ts'
 import { listeners } from './plugins/listeners.ts'
 import { methodNotAllowed } from './plugins/method-not-allowed.ts'
 import { openapi } from './plugins/openapi.ts'
+import { pageHeaders } from './plugins/page-headers.ts'
 import { pipelining } from './plugins/pipelining.ts'
 import { rateLimit } from './plugins/rate-limit.ts'
 import { requestContext, requestId } from './plugins/request-context.ts'
@@ -58,6 +60,8 @@ export interface AppOptions {
   connections: ConnectionLimits
   /** HTTP status of refusals for overload. */
   overloadStatus: 429 | 503
+  /** The folder that the playground is built into; without it, there is none. */
+  playground?: string | undefined
   /** Undefined: requests are not traced. */
   tracing?: Tracing | undefined
   logger: FastifyBaseLogger
@@ -100,6 +104,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(health(services))
   await app.register(openInferenceHealth(services))
   await app.register(ping(services))
+  if (options.playground !== undefined) {
+    const page = playground(options.playground)
+    await app.register(async (pages) => {
+      await pages.register(pageHeaders)
+      await pages.register(page)
+    })
+  }
   await app.register(async (monitoring) => {
     if (!access.metricsPublic) await monitoring.register(requireApiKey, access)
     await monitoring.register(metricsRoute(services))

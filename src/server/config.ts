@@ -27,6 +27,7 @@ export type Config = Omit<
   | 'STRICT_STARTUP'
   | 'OVERLOAD_STATUS'
   | 'CUDA_VISIBLE_DEVICES'
+  | 'PLAYGROUND'
 > & {
   OVERLOAD_STATUS: 429 | 503
   API_KEYS: ApiKey[]
@@ -43,6 +44,8 @@ export type Config = Omit<
   DEFAULT_VERSIONS: ReadonlyMap<string, string>
   STRICT_STARTUP: boolean
   CUDA_VISIBLE_DEVICES: string[] | undefined
+  /** The folder that the playground is built into; undefined if there is to be none. */
+  PLAYGROUND: string | undefined
   /** Whether requests are traced. The OpenTelemetry SDK reads the rest of `OTEL_*` itself. */
   TRACES: boolean
 }
@@ -81,6 +84,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     DEFAULT_VERSIONS: parseDefaultVersions(values.DEFAULT_VERSIONS),
     STRICT_STARTUP: values.STRICT_STARTUP === 'true',
     CUDA_VISIBLE_DEVICES: values.CUDA_VISIBLE_DEVICES === 'all' ? undefined : list(values.CUDA_VISIBLE_DEVICES),
+    PLAYGROUND: values.PLAYGROUND === 'on' ? resolve(PACKAGE_ROOT, 'dist/web') : undefined,
     TRACES: wantsTraces(all),
   }
   if (config.MAX_INPUTS_PER_REQUEST > config.MAX_QUEUE_SIZE) {

@@ -68,6 +68,13 @@ export const OPTIONS = {
     'Origins (`https://app.example.com`) whose pages may call from a browser; `*` is all. Empty is none.',
   ),
 
+  PLAYGROUND: choice(
+    'on',
+    'setting',
+    ['on', 'off'],
+    '`off` removes the playground, the page at `/` where one draws or drops pictures and sees what the model makes of them.',
+  ),
+
   MODEL_REPOSITORY: text(
     'models',
     'folder',

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { systemClock } from '../batching/clock.ts'
 import { type GpuFacts, readGpuFacts } from '../engines/gpu.ts'
@@ -94,6 +96,7 @@ export async function createServing(
     },
     adminApiKey: config.ADMIN_API_KEY,
     overloadStatus: config.OVERLOAD_STATUS,
+    playground: builtPlayground(config, logger),
     connections,
     logger,
     tracing,
@@ -145,4 +148,11 @@ export async function createServing(
       await tracing?.stop()
     },
   }
+}
+
+/** The playground's folder; undefined where there is to be none, or where sources are run that nobody has built. */
+function builtPlayground({ PLAYGROUND: folder }: Config, logger: FastifyBaseLogger): string | undefined {
+  if (folder === undefined || existsSync(join(folder, 'index.html'))) return folder
+  logger.warn('there is no playground: `npm run build` builds it')
+  return undefined
 }

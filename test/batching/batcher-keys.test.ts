@@ -47,7 +47,7 @@ describe('keys with bounds of their own', () => {
     batcher.submit('heavy', many('h', 2))
     batcher.submit('k', many('a', 2))
     await engine.finishAll()
-    expect(observed).toEqual([
+    expect(observed).toMatchObject([
       { key: 'heavy', size: 2, reason: 'full', computeMs: 0 },
       { key: 'k', size: 2, reason: 'idle', computeMs: 0 },
     ])

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type RunOptions, runLoad } from '../../bench/load/run-load.ts'
+import { even } from '../../bench/load/schedule.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 type Events = Parameters<RunOptions['open']>[0]
@@ -16,7 +17,7 @@ function start(options: { clients: number; ratePerS?: number; durationMs: number
     clock,
     clients: options.clients,
     durationMs: options.durationMs,
-    ratePerS: options.ratePerS,
+    arrivals: options.ratePerS === undefined ? undefined : even(options.ratePerS, options.durationMs),
     open(given) {
       events = given
       return {

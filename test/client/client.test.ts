@@ -305,7 +305,7 @@ describe('the description of the API', () => {
       expect(names.sort()).toEqual(sent)
       const { properties } = (responses as unknown as Described)['200'].content['application/json'].schema
       expect(Object.keys(properties).sort()).toEqual(['dimensions', 'model', 'results'])
-      const read = ['class_id', 'embedding', 'error', 'label', 'logits', 'probability', 'top']
+      const read = ['class_id', 'embedding', 'error', 'input', 'label', 'logits', 'probability', 'top']
       expect(Object.keys(properties.results.items.properties).sort()).toEqual(read)
     }
   })

@@ -206,6 +206,22 @@ describe('the Helm chart', () => {
   })
 })
 
+describe('the job that embeds a folder', () => {
+  const text = readFileSync(join(ROOT, 'deploy/kubernetes/embed-job.yaml'), 'utf8')
+
+  test('is as Kubernetes takes it', () => {
+    expect(invalid(NEWEST, text)).toEqual([])
+  })
+
+  test('runs the image of this version, in as many shards as it has pods', () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const { spec }: Resource = parse(text)
+    const [container] = spec.template.spec.containers
+    expect(container.image).toBe(`resnet-serve:${version}`)
+    expect(container.env).toEqual([{ name: 'SHARDS', value: String(spec.completions) }])
+  })
+})
+
 describe("KServe's resources", () => {
   const manifests = ['serving-runtime.yaml', 'inference-service.yaml']
     .map((file) => readFileSync(join(ROOT, 'deploy/kserve', file), 'utf8'))

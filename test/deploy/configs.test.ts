@@ -50,6 +50,7 @@ test('every file under deploy/ has a check', () => {
     /^nginx\/nginx\.conf$/,
     /^monitoring\/grafana\/provisioning\/(datasources\/prometheus|dashboards\/resnet-serve)\.yaml$/,
     // chart.test.ts.
+    /^kubernetes\/embed-job\.yaml$/,
     /^kserve\/(serving-runtime|inference-service)\.yaml$/,
     /^helm\/resnet-serve\/(Chart\.yaml|values\.yaml|values\.schema\.json|alerts\.yml|templates\/[\w.]+)$/,
     // promtool, and the dashboard's own test.

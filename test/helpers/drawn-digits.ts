@@ -65,6 +65,9 @@ const DIGITS: Stroke[][] = [
   [[...ring(0.5, 0.36, 0.15, 0.15, 90, -270), [0.65, 0.36], [0.62, 0.6], [0.56, 0.82]]],
 ]
 
+/** The strokes of a digit, for those who draw it with a pen of their own. */
+export const strokesOf = (digit: number): readonly Stroke[] => DIGITS[digit] ?? []
+
 export interface Drawing {
   /** Pixels of the square canvas. */
   size: number

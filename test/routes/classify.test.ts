@@ -49,6 +49,37 @@ describe('POST /classify', () => {
     expect(Object.keys((await classify('?include=logits,embedding')).body.results[0])).not.toContain('top')
   })
 
+  it('says with include=input what the model saw, which has the same answer as a tensor', async () => {
+    const seen = (await classify('?include=input,logits')).body.results[0]
+    expect(seen.input).toEqual([TENSOR])
+    const again = await classify('?include=logits', [{ tensor: seen.input }])
+    expect(again.body.results[0].logits).toEqual(seen.logits)
+    expect((await classify()).body.results[0]).not.toHaveProperty('input')
+  })
+
+  it('gives each input its own, with a failed one between them', async () => {
+    const other = [
+      [3, 2, 1],
+      [0, 0, 0],
+    ]
+    const inputs = [{ tensor: TENSOR }, { tensor: [[1]] }, { tensor: other }]
+    const { body } = await classify('?include=input&partial=true', inputs)
+    expect(body.results.map((result: { input?: unknown }) => result.input)).toEqual([[TENSOR], undefined, [other]])
+  })
+
+  it('writes no more values with include=input than JSON may hold in a request', async () => {
+    const { app } = await build({ limits: { maxJsonValues: 12 } })
+    const send = (count: number) =>
+      request(app.server)
+        .post('/classify?include=input')
+        .type('application/octet-stream')
+        .send(Buffer.alloc(count * 24))
+    expect((await send(2)).status).toBe(200)
+    const { status, body } = await send(3)
+    expect([status, body.code]).toEqual([400, 'invalid_parameter'])
+    expect(body.detail).toContain('at most 2')
+  })
+
   it('stays finite for extreme logits', async () => {
     const { body } = await classify('', [
       {

@@ -30,6 +30,11 @@ describe('POST /embed', () => {
     })
   })
 
+  it('says with include=input what the model saw, [C][H][W], also of a model without a classifier', async () => {
+    const { body } = await embed('?include=embedding,input', {}, INPUTS, withoutClassifier())
+    expect(body.results).toEqual([{ embedding: [3, 0, 4, 0], input: [INPUTS.inputs[0]?.tensor] }])
+  })
+
   it('scales to length 1 with normalize=true, and leaves a zero vector zero', async () => {
     expect((await embed('?normalize=true')).body.results[0].embedding).toEqual([0.6, 0, 0.8, 0])
     const zero = {

@@ -147,6 +147,50 @@ describe('a build', () => {
   })
 })
 
+describe('the playground', () => {
+  const withWeb = (root: string): string => {
+    for (const [name, text] of Object.entries({
+      'index.html': '<!doctype html><script type="module" src="./main.js"></script>',
+      'main.js': 'console.log(1)',
+      'vite.config.js': 'export default { root: import.meta.dirname, logLevel: "error", build: { emptyOutDir: true } }',
+    })) {
+      mkdirSync(join(root, 'web'), { recursive: true })
+      writeFileSync(join(root, 'web', name), text)
+    }
+    return root
+  }
+  const withVite = (root: string): string => {
+    symlinkSync(join(ROOT, 'node_modules/vite'), join(root, 'node_modules/vite'))
+    return root
+  }
+  const page = (root: string): string => readFileSync(join(root, 'dist/web/index.html'), 'utf8')
+
+  it('is built with the rest, and again only if its own sources have changed', () => {
+    const root = withVite(withWeb(withCompiler(project())))
+    expect(build(root, '--if-stale').status).toBe(0)
+    expect(page(root)).toContain('assets/')
+
+    const later = new Date(Date.now() + 60_000)
+    writeFileSync(join(root, 'dist/web/index.html'), 'as it was')
+    utimesSync(join(root, 'src/cli/main.ts'), later, later)
+    expect(build(root, '--if-stale').status).toBe(0)
+    expect(page(root)).toBe('as it was')
+
+    utimesSync(join(root, 'web/main.js'), later, later)
+    expect(build(root, '--if-stale').status).toBe(0)
+    expect(page(root)).toContain('assets/')
+  })
+
+  it('that cannot be built fails the build, and the server is there all the same', () => {
+    const root = withWeb(withCompiler(project()))
+    const { status, stderr } = build(root)
+    expect(status).not.toBe(0)
+    expect(stderr).toMatch(/^build: the playground cannot be built: /)
+    expect(main(root)).toContain('"new"')
+    expect(existsSync(join(root, 'dist/web'))).toBe(false)
+  })
+})
+
 describe('a build without a compiler', () => {
   const ONE_LINE = /^build: [^\n]*`npm ci --include=dev --include=optional`[^\n]*\n$/
 

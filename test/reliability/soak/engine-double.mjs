@@ -1,13 +1,14 @@
 // An engine process that computes nothing and takes its time over it: a batch of n inputs takes FIXED_MS + n * PER_INPUT_MS,
 // or twice as long while the other process computes as well. It sleeps, so that the server can be overloaded without taking
-// the cores away from those who load and serve it.
+// the cores away from those who load and serve it. With TAKES_ALL_THREADS=true the second process gets work as onnx's does.
 const FIXED_MS = Number(process.env.ORT_DOUBLE_FIXED_MS)
 const PER_INPUT_MS = Number(process.env.ORT_DOUBLE_PER_INPUT_MS)
+const takesAllThreads = process.env.ORT_DOUBLE_TAKES_ALL_THREADS === 'true'
 
 const architectures = new Map()
 
 const methods = {
-  open: () => ({ engine: 'onnx', details: { double: 'true' }, passedOver: [] }),
+  open: () => ({ engine: 'onnx', details: { double: 'true' }, takesAllThreads, passedOver: [] }),
   load({ key, entry }) {
     architectures.set(key, entry.manifest.architecture)
     return { precision: 'fp32', precisionReason: undefined, parameters: 0, loadMs: 0 }
