@@ -43,7 +43,9 @@ const counts = { ran: 0, notRun: 0 }
 const failures = []
 /** Process groups that run; they end with this process, whatever ends it. */
 const running = new Set()
-process.on('exit', () => running.forEach((pid) => signalGroup(pid, 'SIGKILL')))
+process.on('exit', () => {
+  for (const pid of running) signalGroup(pid, 'SIGKILL')
+})
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
 process.chdir(root)
