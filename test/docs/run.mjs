@@ -60,7 +60,7 @@ failures.push(...brokenLinks())
 
 for (const failure of failures) console.log(`failed: ${failure}`)
 console.log(`commands: ${counts.ran} ran, ${counts.notRun} not; ${failures.length} failures`)
-process.exitCode = failures.length > 0 || counts.ran === 0 ? 1 : 0
+process.exitCode = failures.length > 0 || counts.ran + counts.notRun === 0 ? 1 : 0
 
 /** @param {string} page */
 async function runPage(page) {
