@@ -51,7 +51,7 @@ let drawing: Source = newDrawing()
 let refusals: string[] = []
 
 function newDrawing(): Source {
-  return { id: ++lastId, fileName: 'drawing.png', read: () => pad.toBlob() }
+  return { id: ++lastId, fileName: 'drawing.png', read: async () => pad.toPng() }
 }
 
 /** What was drawn so far stays in the tray; what comes is another picture. */
@@ -166,8 +166,8 @@ byId('new-drawing').addEventListener('click', () => {
   byId('pad').focus()
 })
 byId('undo').addEventListener('click', () => pad.undo())
-byId('save').addEventListener('click', async () => {
-  const href = URL.createObjectURL(await pad.toBlob())
+byId('save').addEventListener('click', () => {
+  const href = URL.createObjectURL(pad.toPng())
   create('a', { href, download: 'drawing.png' }).click()
   URL.revokeObjectURL(href)
 })
