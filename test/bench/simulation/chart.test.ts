@@ -39,7 +39,16 @@ describe('the chart', () => {
 it('the table has a line for each scenario', () => {
   const lines = report(ROWS).split('\n')
   expect(lines).toHaveLength(7)
-  expect(lines[1]?.trim().split(/\s+/)).toEqual(
-    ['1', '0.30', '30.0', '3.00', '300.0', '5.00', '29.7', '10', '2.00', '50'],
-  )
+  expect(lines[1]?.trim().split(/\s+/)).toEqual([
+    '1',
+    '0.30',
+    '30.0',
+    '3.00',
+    '300.0',
+    '5.00',
+    '29.7',
+    '10',
+    '2.00',
+    '50',
+  ])
 })
