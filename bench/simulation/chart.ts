@@ -32,7 +32,7 @@ export function chart(rows: Row[]): string {
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
-    '<title>Latency and answers in time, by requests and replicas</title>',
+    '<title>Latency and answers in time against the requests offered</title>',
     '<rect width="100%" height="100%" fill="#fff"/>',
     ...legend,
     panel(0, 'latency, ms: p99 solid, p50 dashed', latency, true),
