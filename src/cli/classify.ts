@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { ClassifyOptions } from './classify/classify-pictures.ts'
+import { EXIT } from './command-error.ts'
 import { interruptible } from './interruption.ts'
 import { addModelOptions } from './predictor/options.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -20,12 +21,12 @@ Examples:
   resnet-serve classify 'scans/*.png' --top-k 3 --json
   resnet-serve classify photos/ --url http://classifier:8080
 
-Exit codes: 0 every picture has a class, 1 some have none or an error, 2 wrong usage, 130 SIGINT, 143 SIGTERM`,
+Exit codes: 0 every picture has a class, 1 an error, 2 wrong usage, 3 some have none, 130 SIGINT, 143 SIGTERM`,
     )
     .action((names: string[], options: ClassifyOptions) =>
       interruptible(async (signal) => {
         const { classifyPictures } = await import('./classify/classify-pictures.ts')
-        if (!(await classifyPictures(names, options, signal))) process.exitCode = 1
+        if (!(await classifyPictures(names, options, signal))) process.exitCode = EXIT.partial
       }),
     )
 }

@@ -1,5 +1,8 @@
-/** Exit codes of every command. One that a signal ended has 128 and the signal's number. */
-export const EXIT = { failure: 1, usage: 2, sigint: 130, sigterm: 143 } as const
+/**
+ * Exit codes of every command. `partial`: done, but some pictures have no answer, and another run would not change that. One
+ * that a signal ended has 128 and the signal's number.
+ */
+export const EXIT = { failure: 1, usage: 2, partial: 3, sigint: 130, sigterm: 143 } as const
 
 interface CommandErrorOptions {
   /** What the user can do about it; a line of its own. */

@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import { EXIT } from './command-error.ts'
 import type { EmbedOptions } from './embed/embed-pictures.ts'
 import { FORMATS, type Format } from './embed/format.ts'
 import { parseShard } from './embed/shard.ts'
@@ -29,13 +30,13 @@ Examples:
   resnet-serve embed photos/ --out part-0.jsonl --shard 0/4
   resnet-serve embed photos/ --out photos.npy --url http://embeddings:8080
 
-Exit codes: 0 every picture has its embedding, 1 some have none (they are listed) or an error,
-2 wrong usage, 130 SIGINT, 143 SIGTERM`,
+Exit codes: 0 every picture has its embedding, 1 an error, 2 wrong usage,
+3 done but for pictures that have none (they are listed), 130 SIGINT, 143 SIGTERM`,
     )
     .action((names: string[], options: EmbedOptions) =>
       interruptible(async (signal) => {
         const { embedPictures } = await import('./embed/embed-pictures.ts')
-        if (!(await embedPictures(names, options, signal))) process.exitCode = 1
+        if (!(await embedPictures(names, options, signal))) process.exitCode = EXIT.partial
       }),
     )
 }

@@ -25,7 +25,7 @@ Examples:
   resnet-serve classify seven.png
   resnet-serve embed photos/ --out photos.parquet
 
-Exit codes: 0 done, 1 not or not all done, 2 wrong usage`,
+Exit codes: 0 done, 1 an error, 2 wrong usage, 3 done but for some pictures`,
   )
   .addCommand(serve(), { isDefault: true })
   .addCommand(classifyCommand())
