@@ -1,7 +1,7 @@
 # What run.sh asks of an engine (see docker.sh), with buildah alone, as root: steps run in a chroot, and so does the image, since no engine
 # is there to run it.
 export BUILDAH_ISOLATION=chroot
-BASE=docker.io}/library/node:22-bookworm-slim
+BASE=node:22-bookworm-slim
 OUTPUT=$(mktemp)
 
 build() {
