@@ -51,6 +51,9 @@ async function start(versions: string[], env: Record<string, string> = {}) {
     }
     const running = Promise.all(Array.from({ length: count }, run))
     return {
+      /** Resolves when one of them has had this answer. */
+      have: (answer: Answer) =>
+        vi.waitFor(() => expect(answers).toContainEqual(answer), { timeout: 30_000, interval: 10 }),
       stop: async () => {
         stopped = true
         await running
@@ -88,14 +91,17 @@ describe('models of a running server', { timeout: 240_000 }, () => {
   it('are swapped under load without a failed request, and no answer is of two versions', async () => {
     const { child, repository, change, clients, exited } = await start(['1'])
     const load = clients(8)
+    await load.have(served('1'))
     for (let number = 2; number <= 3; number++) {
       addVersion(repository, String(number))
       expect((await change('load')).status).toBe(200)
+      await load.have(served(String(number)))
       expect((await change('unload', String(number - 1))).status).toBe(200)
     }
     // The same version again, from other files: who has the old one gets its answer from the old one.
     addVersion(repository, '3', { number: 4 })
     expect((await change('load', '3')).status).toBe(200)
+    await load.have(served('3', 4))
     const answers = await load.stop()
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])
     const kinds = new Set(answers.map(({ version, number }) => `${version} by ${number}`))
