@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { channelCount } from '../src/repository/input-spec.ts'
 import { messageType } from '../src/routes/grpc/messages.ts'
@@ -10,7 +8,7 @@ import { Load, type LoadTime } from './load/load.ts'
 import { count, turnsTiming } from './options.ts'
 import { errorCount } from './results.ts'
 import { checkAnswer, REQUESTS, readInfo, type ServedModel } from './server-api.ts'
-import { DEPLOYED, NULL_ENGINE, type ServerProcess, withServer } from './server-process.ts'
+import { DEPLOYED, freePort, NULL_ENGINE, type ServerProcess, withServer } from './server-process.ts'
 import { orderOf, outcomes, type Turn, type Turns } from './turns.ts'
 import { versusReport } from './versus/report.ts'
 
@@ -89,13 +87,4 @@ function messagesOf({ name, input }: ServedModel, payloads: Payload[]): Buffer[]
     head.writeUInt32BE(bytes.length, 1)
     return Buffer.concat([head, bytes])
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

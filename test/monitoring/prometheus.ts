@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { killAtExit } from '../../bench/child-process.ts'
+import { freePort } from '../../bench/server-process.ts'
 
 const ALERTS = resolve(import.meta.dirname, '../../deploy/monitoring/alerts.yml')
 const START_TIMEOUT_MS = 20_000
@@ -87,12 +87,4 @@ export class Prometheus {
       return false
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const { port } = server.address() as { port: number }
-  await new Promise((closed) => server.close(closed))
-  return port
 }
