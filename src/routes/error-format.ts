@@ -1,3 +1,4 @@
+import type { TSchema } from 'typebox'
 import type { ErrorCode } from '../errors.ts'
 
 /** A failure, ready to be answered over HTTP. */
@@ -20,3 +21,12 @@ export const problemFormat: ErrorFormat = ({ title, status, detail, code, reques
   type: 'application/problem+json; charset=utf-8',
   body: { type: 'about:blank', title, status, detail, code, request_id: requestId, index },
 })
+
+/** The error answers of a protocol's routes, for the API's description. */
+export function errorAnswers(schema: TSchema) {
+  const content = { 'application/json': { schema } }
+  return {
+    '4xx': { description: 'The request is wrong.', content },
+    '5xx': { description: 'The server cannot answer now.', content },
+  }
+}

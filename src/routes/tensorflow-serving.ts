@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import { ServeError } from '../errors.ts'
 import type { Model, Prediction } from '../model/model.ts'
 import { patience } from './client-signal.ts'
-import type { ErrorFormat } from './error-format.ts'
+import { type ErrorFormat, errorAnswers } from './error-format.ts'
 import { infer } from './infer.ts'
 import { readImageInput } from './inputs/image-text.ts'
 import { EXAMPLE_PNG, parseJson } from './inputs/json.ts'
@@ -19,7 +19,6 @@ export const tensorflowServingFormat: ErrorFormat = ({ detail }) => ({
 })
 
 const ErrorSchema = Type.Object({ error: Type.String() })
-const error = (description: string) => ({ description, content: { 'application/json': { schema: ErrorSchema } } })
 
 const BodySchema = Type.Object(
   {
@@ -49,8 +48,7 @@ const SCHEMA = {
       predictions: Type.Optional(Type.Array(Type.Unknown())),
       outputs: Type.Optional(Type.Unknown()),
     }),
-    '4xx': error('The request is wrong.'),
-    '5xx': error('The server cannot answer now.'),
+    ...errorAnswers(ErrorSchema),
   } as Record<string, unknown>,
 }
 

@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import { patience } from './client-signal.ts'
-import type { ErrorFormat } from './error-format.ts'
+import { type ErrorFormat, errorAnswers } from './error-format.ts'
 import { infer } from './infer.ts'
 import { binary } from './inference-schema.ts'
 import { readMultipart } from './inputs/multipart.ts'
@@ -35,7 +35,6 @@ export const torchServeFormat: ErrorFormat = ({ status, code, detail }) => {
 }
 
 const ErrorSchema = Type.Object({ code: Type.Integer(), type: Type.String(), message: Type.String() })
-const error = (description: string) => ({ description, content: { 'application/json': { schema: ErrorSchema } } })
 
 const Scores = Type.Record(Type.String(), Type.Number(), {
   description: 'Probabilities by label, in descending order.',
@@ -48,8 +47,7 @@ const SCHEMA = {
   body: { content: { 'application/octet-stream': binary('One image.') } },
   response: {
     200: Type.Union([Scores, Type.Array(Scores)], { description: 'A list where several pictures came.' }),
-    '4xx': error('The request is wrong.'),
-    '5xx': error('The server cannot answer now.'),
+    ...errorAnswers(ErrorSchema),
   } as Record<string, unknown>,
 }
 

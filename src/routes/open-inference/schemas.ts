@@ -1,8 +1,7 @@
 import { type TSchema, Type } from 'typebox'
+import { errorAnswers } from '../error-format.ts'
 
-const OpenInferenceError = {
-  content: { 'application/json': { schema: Type.Object({ error: Type.String({ description: 'A sentence.' }) }) } },
-}
+const OpenInferenceError = Type.Object({ error: Type.String({ description: 'A sentence.' }) })
 
 /** What routes of the protocol have in common. */
 export function schemaOf(summary: string, answer: TSchema, more: object = {}) {
@@ -12,8 +11,7 @@ export function schemaOf(summary: string, answer: TSchema, more: object = {}) {
     ...more,
     response: {
       200: answer,
-      '4xx': { description: 'The request is wrong.', ...OpenInferenceError },
-      '5xx': { description: 'The server cannot answer now.', ...OpenInferenceError },
+      ...errorAnswers(OpenInferenceError),
     } as Record<string, unknown>,
   }
 }

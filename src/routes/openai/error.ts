@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { ErrorFormat } from '../error-format.ts'
+import { type ErrorFormat, errorAnswers } from '../error-format.ts'
 
 /** Errors as OpenAI's API writes them. `code` is our own; the official clients choose their error class by the status. */
 export const openaiFormat: ErrorFormat = ({ status, detail, code }) => ({
@@ -18,7 +18,4 @@ const ErrorSchema = Type.Object({
 })
 
 /** The error answers of every route of OpenAI's. */
-export const ERRORS = {
-  '4xx': { description: 'The request is wrong.', content: { 'application/json': { schema: ErrorSchema } } },
-  '5xx': { description: 'The server cannot answer now.', content: { 'application/json': { schema: ErrorSchema } } },
-}
+export const ERRORS = errorAnswers(ErrorSchema)
