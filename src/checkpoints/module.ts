@@ -1,4 +1,4 @@
-import { MAX_NAME_LENGTH } from './pickle.ts'
+import { MAX_NAME_LENGTH } from './pickle-limits.ts'
 import { asDict, asSet, attributesOf, type PickleDict, PickleObject, type PickleValue } from './pickle-value.ts'
 import type { StoredModule } from './stored-tensor.ts'
 

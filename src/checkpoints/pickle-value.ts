@@ -93,6 +93,11 @@ export function attributesOf(object: PickleObject): PickleDict | undefined {
   return asDict(Array.isArray(state) ? state[0] : state)
 }
 
+/** A number of values, or a place among them, that no arithmetic has rounded. */
+export function isCount(value: PickleValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
 /** For people: 'None', 'a number', 'a dict of 2', 'a custom.Thing'. */
 export function describe(value: PickleValue): string {
   if (value === null) return 'None'

@@ -1,5 +1,6 @@
 import { ByteCursor } from './byte-cursor.ts'
-import { MAX_PICKLE_BYTES, readPickle } from './pickle.ts'
+import { readPickle } from './pickle.ts'
+import { MAX_PICKLE_BYTES } from './pickle-limits.ts'
 import type { PickleValue, StorageReference } from './pickle-value.ts'
 import { dtypeOfStorage, type StoredStorage } from './pytorch-tensor.ts'
 import { describeLeftOver, findStateDicts } from './state-dicts.ts'

@@ -1,7 +1,14 @@
 import { countValues } from '../resnet/graph.ts'
 import { type DType, findDType } from './dtype.ts'
-import { isCount } from './pickle.ts'
-import { asDict, PickleGlobal, PickleObject, type PickleValue, printable, StorageReference } from './pickle-value.ts'
+import {
+  asDict,
+  isCount,
+  PickleGlobal,
+  PickleObject,
+  type PickleValue,
+  printable,
+  StorageReference,
+} from './pickle-value.ts'
 import type { StoredTensor } from './stored-tensor.ts'
 import type { WeightFile } from './weight-file.ts'
 

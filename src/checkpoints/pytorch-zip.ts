@@ -1,5 +1,6 @@
 import { inFile } from '../repository/in-file.ts'
-import { MAX_PICKLE_BYTES, readPickle } from './pickle.ts'
+import { readPickle } from './pickle.ts'
+import { MAX_PICKLE_BYTES } from './pickle-limits.ts'
 import { printable } from './pickle-value.ts'
 import type { StoredStorage } from './pytorch-tensor.ts'
 import { describeLeftOver, findStateDicts } from './state-dicts.ts'

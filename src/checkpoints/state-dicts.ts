@@ -1,6 +1,6 @@
 import { countValues } from '../resnet/graph.ts'
 import { flattenModule, moduleAttributes } from './module.ts'
-import { MAX_DEPTH, MAX_NAME_LENGTH } from './pickle.ts'
+import { MAX_DEPTH, MAX_NAME_LENGTH } from './pickle-limits.ts'
 import { asDict, describe, MAX_LINES, PickleObject, type PickleValue, printable } from './pickle-value.ts'
 import { isTensor, rebuildTensor, type Storages } from './pytorch-tensor.ts'
 import type { StoredStateDict, StoredTensor } from './stored-tensor.ts'
