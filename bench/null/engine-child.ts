@@ -3,6 +3,7 @@
  * so that whatever the server does with an answer costs what it usually does.
  */
 import type { Outputs } from '../../src/engines/engine.ts'
+import { InputReader } from '../../src/workers/input-pipe.ts'
 import type { LoadedInfo, OpenedInfo, Params, Reply, Request, Result } from '../../src/workers/protocol.ts'
 import { seededRandom } from '../inputs.ts'
 
@@ -25,7 +26,10 @@ function load({ key, entry }: Params<'load'>): LoadedInfo {
   return { precision: 'fp32', precisionReason: undefined, parameters: 0, loadMs: 0 }
 }
 
-function run({ key, batchSize }: Params<'run'>): Outputs {
+const inputs = new InputReader()
+
+function run({ key, batchSize, inputBytes }: Params<'run'>): Outputs {
+  inputs.read(inputBytes)
   const size = sizes.get(key)
   const drawn = rows.get(key)
   if (size === undefined || drawn === undefined) throw new Error(`no model ${key} is loaded`)

@@ -1,6 +1,5 @@
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts'
 import type { Priority } from '../batching/job.ts'
-import { concatenate } from '../engines/concatenate.ts'
 import type { Outputs, Precision } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
 import type { Manifest } from '../repository/manifest.ts'
@@ -13,7 +12,7 @@ export type ModelBatcher = Batcher<ServedModel, Float32Array, Outputs>
 
 type Engine = Pick<EnginePool, 'count' | 'ready' | 'offer' | 'run'>
 
-/** The engine computes each batch as one array. Each model has its own bound on batches. */
+/** Each model has its own bound on batches. */
 export function createModelBatcher(
   engine: Engine,
   options: Omit<BatcherOptions<ServedModel>, 'maxBatchSizeOf'>,
@@ -28,7 +27,7 @@ export function createModelBatcher(
       },
       offer: (waiting, maxBatchSize) => engine.offer(waiting, maxBatchSize),
       async run(model, inputs) {
-        const outputs = await engine.run(model.key, { input: concatenate(inputs), batchSize: inputs.length })
+        const outputs = await engine.run(model.key, { inputs, batchSize: inputs.length })
         const { numClasses, embeddingSize } = model.manifest.architecture
         return inputs.map((_, i) => ({
           logits: outputs.logits.subarray(i * numClasses, (i + 1) * numClasses),

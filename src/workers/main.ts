@@ -11,6 +11,7 @@ import { openEngine } from '../engines/open.ts'
 import { padToSizes } from '../engines/padded-graph.ts'
 import { loadExtras, loadGraph } from '../repository/load-graph.ts'
 import { countParameters, countValues } from '../resnet/graph.ts'
+import { InputReader } from './input-pipe.ts'
 import type { LoadedInfo, Method, OpenedInfo, Params, Reply, Request, Result } from './protocol.ts'
 
 const PULSE_INTERVAL_MS = 1000
@@ -20,6 +21,7 @@ const DEVICE_LOST_EXIT_CODE = 74
 
 let engine: Engine | undefined
 const graphs = new Map<string, CompiledGraph>()
+const inputs = new InputReader()
 
 async function open({ choice, options }: Params<'open'>): Promise<OpenedInfo> {
   const opened = await openEngine(choice, options)
@@ -32,6 +34,8 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   if (engine === undefined) throw new Error('load before open')
   const start = performance.now()
   const graph = loadGraph(entry)
+  // What reading left, before the engine takes as much again for its own copies.
+  collectGarbage()
   const compiled = await engine.compile(graph, loadExtras(entry))
   const bounded = boundByMemory(compiled, (size) =>
     send({ warning: `${key}: the device is out of memory; batches are limited to ${size} inputs from now on` }),
@@ -53,10 +57,12 @@ async function load({ key, entry, allowedBatchSizes }: Params<'load'>): Promise<
   return { precision, precisionReason, parameters: countParameters(graph), loadMs: performance.now() - start }
 }
 
-async function run({ key, ...batch }: Params<'run'>): Promise<Result<'run'>> {
+async function run({ key, inputBytes, ...batch }: Params<'run'>): Promise<Result<'run'>> {
+  // First, so that the pipe stands at the next batch whatever happens to this one.
+  const input = inputs.read(inputBytes)
   const graph = graphs.get(key)
   if (graph === undefined) throw new Error(`no model ${key} is loaded`)
-  return await graph.run(batch)
+  return await graph.run({ input, ...batch })
 }
 
 const methods: { [M in Method]: (params: Params<M>) => Promise<Result<M>> } = { open, load, run }

@@ -1,7 +1,7 @@
 import type { Place } from '../batching/engine-schedule.ts'
-import type { Batch, Outputs } from '../engines/engine.ts'
+import type { Outputs } from '../engines/engine.ts'
 import type { RepositoryEntry } from '../repository/repository.ts'
-import type { LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
+import type { InputBatch, LoadedInfo, OpenedInfo, Vitals } from './protocol.ts'
 import { type EngineState, EngineSupervisor, type EngineSupervisorOptions } from './supervisor.ts'
 
 export interface EnginePoolOptions extends Omit<EngineSupervisorOptions, 'onStateChange'> {
@@ -132,13 +132,13 @@ export class EnginePool {
    * Rejects with `engine_unavailable` if no process is ready or the one with the batch ends, and with a plain Error if the
    * model fails.
    */
-  async run(key: string, { input, batchSize }: Omit<Batch, 'threads'>): Promise<Outputs> {
+  async run(key: string, { inputs, batchSize }: Omit<InputBatch, 'threads'>): Promise<Outputs> {
     const member = this.#leastBusy(key)
     const alone = this.#members.every((other) => other === member || other.batches === 0)
     member.batches++
     member.inputs += batchSize
     try {
-      return await member.supervisor.run(key, { input, batchSize, threads: alone ? 'all' : 'share' })
+      return await member.supervisor.run(key, { inputs, batchSize, threads: alone ? 'all' : 'share' })
     } finally {
       member.batches--
       member.inputs -= batchSize

@@ -1,10 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../batching/clock.ts'
 import type { EngineName } from '../engines/engine.ts'
 import { ServeError } from '../errors.ts'
-import type { Method, Params, Reply, Result, Vitals } from './protocol.ts'
+import { writeInputs } from './input-pipe.ts'
+import type { InputBatch, Method, Params, Reply, Result, Vitals } from './protocol.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** A child that was asked to end is killed after this time. */
@@ -43,6 +45,7 @@ export class EngineProcess {
   /** Resolves with the reason when the process has ended. */
   readonly exited: Promise<string>
   readonly #process: ChildProcess
+  readonly #inputs: Writable
   readonly #options: EngineProcessOptions
   readonly #pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
   #vitals: Vitals | undefined
@@ -66,12 +69,15 @@ export class EngineProcess {
     this.#process = fork(fileURLToPath(entry), {
       serialization: 'advanced',
       env: options.env,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
       execArgv: [...EXEC_ARGV, ...(entry.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [])],
     })
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', options.onOutput)
     }
+    this.#inputs = this.#process.stdio[4] as Writable
+    // It fails when the process ends, which rejects all calls.
+    this.#inputs.on('error', () => {})
     this.#process.on('message', (reply: Reply) => this.#receive(reply))
     living.add(this.#process)
     this.exited = new Promise((resolve) => {
@@ -114,11 +120,14 @@ export class EngineProcess {
   }
 
   /** A call whose time is bounded: the child computes one batch after the other. */
-  async run(params: Params<'run'>): Promise<Result<'run'>> {
+  async run({ inputs, ...batch }: InputBatch & { key: string }): Promise<Result<'run'>> {
     this.#batches++
     if (this.#batches === 1) this.#batchWatchdog.feed()
     try {
-      return await this.call('run', params)
+      const inputBytes = inputs.reduce((sum, { byteLength }) => sum + byteLength, 0)
+      const outputs = this.call('run', { ...batch, inputBytes })
+      if (!this.#gone) writeInputs(this.#inputs, inputs)
+      return await outputs
     } finally {
       this.#batches--
       // The time limit is for the next batch now.

@@ -3,13 +3,19 @@ import type { RepositoryEntry } from '../repository/repository.ts'
 
 /**
  * The calls from the server to an engine process. Messages are structured clones over `fork`'s channel (`serialization:
- * 'advanced'`), so typed arrays are sent as bytes.
+ * 'advanced'`), so typed arrays are sent as bytes. Inputs do not cross in them: see input-pipe.ts.
  */
 interface Methods {
   /** The first call; once. */
   open(params: { choice: EngineName | 'auto'; options: EngineOptions }): OpenedInfo
   load(params: { key: string; entry: RepositoryEntry; allowedBatchSizes: number[] }): LoadedInfo
-  run(params: Batch & { key: string }): Outputs
+  run(params: Omit<Batch, 'input'> & { key: string; inputBytes: number }): Outputs
+}
+
+/** A batch on its way to a process. */
+export interface InputBatch extends Omit<Batch, 'input'> {
+  /** `[batchSize, C, H, W]` in all, in one array or in several. */
+  inputs: readonly Float32Array[]
 }
 
 export interface OpenedInfo {

@@ -1,10 +1,10 @@
 import type { Clock } from '../batching/clock.ts'
-import type { Batch, EngineName, EngineOptions, Outputs } from '../engines/engine.ts'
+import type { EngineName, EngineOptions, Outputs } from '../engines/engine.ts'
 import { sizesUpTo } from '../engines/padded-graph.ts'
 import { ServeError } from '../errors.ts'
 import type { RepositoryEntry } from '../repository/repository.ts'
 import { EngineProcess } from './process.ts'
-import type { LoadedInfo, OpenedInfo, Params, Vitals } from './protocol.ts'
+import type { InputBatch, LoadedInfo, OpenedInfo, Params, Vitals } from './protocol.ts'
 
 /** Restarts in a row without an answered batch; after that many, the process is given up. */
 const MAX_RESTARTS = 6
@@ -170,7 +170,7 @@ export class EngineSupervisor {
   }
 
   /** Rejects with `engine_unavailable`, or with a plain Error if the model fails. */
-  async run(key: string, batch: Batch): Promise<Outputs> {
+  async run(key: string, batch: InputBatch): Promise<Outputs> {
     this.#ready()
     const child = this.#childWith(key)
     if (child === undefined) throw new ServeError('engine_unavailable', 'the model was lost', { retryAfterS: 1 })

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Batch, Outputs } from '../../src/engines/engine.ts'
+import type { Outputs } from '../../src/engines/engine.ts'
 import { ServeError } from '../../src/errors.ts'
 import { createModelBatcher, ServedModel } from '../../src/model/served-model.ts'
+import type { InputBatch } from '../../src/workers/protocol.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { fakeManifest } from '../helpers/fake-model.ts'
 
@@ -16,8 +17,9 @@ function setUp() {
     count: 1,
     ready: 1,
     offer: () => (running === 0 ? ('compute' as const) : undefined),
-    async run(key: string, { input, batchSize }: Batch): Promise<Outputs> {
-      asked.push({ key, input: [...input], batchSize })
+    async run(key: string, { inputs, batchSize }: InputBatch): Promise<Outputs> {
+      const input = inputs.flatMap((values) => [...values])
+      asked.push({ key, input, batchSize })
       running++
       await new Promise<void>((done) => clock.after(5, done))
       running--

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Batch, Outputs } from '../../src/engines/engine.ts'
+import type { Outputs } from '../../src/engines/engine.ts'
 import { ModelCatalog } from '../../src/model/catalog.ts'
 import { createModelBatcher, ServedModel } from '../../src/model/served-model.ts'
+import type { InputBatch } from '../../src/workers/protocol.ts'
 import { build } from '../helpers/build.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { fakeManifest } from '../helpers/fake-model.ts'
@@ -20,8 +21,8 @@ async function setUp() {
     count: 1,
     ready: 1,
     offer: () => (running === 0 ? ('compute' as const) : undefined),
-    async run(_key: string, { input, batchSize }: Batch): Promise<Outputs> {
-      for (let i = 0; i < batchSize; i++) computed.push(input[(i * input.length) / batchSize] as number)
+    async run(_key: string, { inputs, batchSize }: InputBatch): Promise<Outputs> {
+      for (const input of inputs) computed.push(input[0] as number)
       running++
       await new Promise<void>((done) => clock.after(BATCH_MS, done))
       running--

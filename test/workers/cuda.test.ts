@@ -33,7 +33,7 @@ async function open(addon: FakeAddon, gpu: GpuOptions = {}) {
   await child.call('open', { choice: 'cuda', options: { ...addon.options, gpu } })
   const load = (allowedBatchSizes: number[]) => child.call('load', { key: 'a', entry, allowedBatchSizes })
   const run = (batchSize: number, value = 1) =>
-    child.call('run', { key: 'a', input: new Float32Array(ITEM * batchSize).fill(value), batchSize })
+    child.run({ key: 'a', inputs: [new Float32Array(ITEM * batchSize).fill(value)], batchSize })
   return { child, output, warnings, load, run }
 }
 

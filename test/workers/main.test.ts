@@ -31,7 +31,7 @@ describe('the engine process', () => {
   })
   afterAll(() => child.stop())
 
-  const run = (key: string) => child.call('run', { key, input, batchSize: 3 })
+  const run = (key: string) => child.run({ key, inputs: [input], batchSize: 3 })
 
   it('refuses to load before it is open', async () => {
     await expect(child.call('load', { key: 'a', entry, allowedBatchSizes: [] })).rejects.toThrow('load before open')
@@ -54,7 +54,7 @@ describe('the engine process', () => {
   it('answers for a model of three channels without a classifier', async () => {
     const headless = readParityFixture('torchvision-headless')
     await child.call('load', { key: 'headless', entry: headless.entry, allowedBatchSizes: [1, 4] })
-    const { logits, embedding } = await child.call('run', { key: 'headless', input: headless.input, batchSize: 3 })
+    const { logits, embedding } = await child.run({ key: 'headless', inputs: [headless.input], batchSize: 3 })
     expect(logits).toEqual(new Float32Array())
     expect(relativeDifference(embedding, headless.expected.embedding)).toBeLessThan(1e-3)
   })
@@ -66,7 +66,7 @@ describe('the engine process', () => {
   })
 
   it('refuses an input of the wrong size, and goes on', async () => {
-    await expect(child.call('run', { key: 'a', input: input.slice(1), batchSize: 3 })).rejects.toThrow()
+    await expect(child.run({ key: 'a', inputs: [input.slice(1)], batchSize: 3 })).rejects.toThrow()
     expect((await run('a')).logits).toHaveLength(expected.logits.length)
   })
 

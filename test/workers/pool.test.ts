@@ -27,7 +27,7 @@ function create(options: Partial<EnginePoolOptions> = {}) {
     ...options,
   })
   pool.onOfferChange = () => readyCounts.push(pool.ready)
-  const run = (key = 'a') => pool.run(key, { input: Float32Array.of(1), batchSize: 1 })
+  const run = (key = 'a') => pool.run(key, { inputs: [Float32Array.of(1)], batchSize: 1 })
   return { pool: stopAfterTest(pool), clock, log, fatal, readyCounts, run }
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { concatenate } from '../../src/engines/concatenate.ts'
 import { ServeError } from '../../src/errors.ts'
 import { EngineProcess, type EngineProcessOptions } from '../../src/workers/process.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
@@ -28,7 +29,7 @@ function start(options: Partial<EngineProcessOptions> = {}) {
     child.call('open', { choice: 'wasm', options: { threads: 1, precision: 'auto', tensorflowDir: '/nowhere' } })
   const load = (key: string) => child.call('load', { key, entry, allowedBatchSizes: [1, 2] })
   const run = (key: string, ...values: number[]) =>
-    child.call('run', { key, input: Float32Array.from(values), batchSize: 1 })
+    child.run({ key, inputs: [Float32Array.from(values)], batchSize: 1 })
   return { child: stopAfterTest(child), clock, lines, warnings, open, load, run }
 }
 
@@ -52,8 +53,42 @@ describe('EngineProcess', () => {
     const { child, load } = start()
     await load('a')
     const input = Float32Array.of(9, 1, 2, 9).subarray(1, 3)
-    const { logits } = await child.call('run', { key: 'a', input, batchSize: 1 })
+    const { logits } = await child.run({ key: 'a', inputs: [input], batchSize: 1 })
     expect([...logits]).toEqual([2, 4])
+  })
+
+  it('carries the inputs of several batches, larger than a pipe holds, each whole and in order', async () => {
+    const { child, load } = start()
+    await load('a')
+    const from = (first: number) => Float32Array.from({ length: 300_000 }, (_, i) => first + i)
+    const batches = [0, 1, 2].map((i) => [from(i), from(i + 10).subarray(7), Float32Array.of(i)])
+    const answers = await Promise.all(
+      batches.map((inputs) => child.run({ key: 'a', inputs, batchSize: inputs.length })),
+    )
+    for (const [i, { logits }] of answers.entries()) {
+      const doubled = concatenate(batches[i] as Float32Array[]).map((value) => 2 * value)
+      expect(Buffer.compare(Buffer.from(logits.buffer), Buffer.from(doubled.buffer))).toBe(0)
+    }
+  })
+
+  it('goes on with the next inputs after a batch that was refused', async () => {
+    const { run, load } = start()
+    await load('a')
+    const refused = run('nowhere', 1, 2, 3)
+    const answered = run('a', 4)
+    await expect(refused).rejects.toThrow('no model nowhere is loaded')
+    expect([...(await answered).logits]).toEqual([8])
+  })
+
+  it('rejects a batch whose inputs are still on their way when the child is killed', async () => {
+    const { child, load } = start()
+    await load('a')
+    const inputs = [new Float32Array(1_000_000)]
+    const pending = [1, 2].map(() => child.run({ key: 'hangs', inputs, batchSize: 1 }))
+    const rejected = Promise.allSettled(pending)
+    child.kill('no more')
+    for (const { status } of await rejected) expect(status).toBe('rejected')
+    expect(await child.exited).toBe('no more')
   })
 
   it('matches answers to calls, whatever their order', async () => {

@@ -30,7 +30,7 @@ function create(options: Partial<EngineSupervisorOptions> = {}) {
     entry: DOUBLE,
     ...options,
   })
-  const run = (key: string) => engine.run(key, { input: Float32Array.of(1, 2), batchSize: 1 })
+  const run = (key: string) => engine.run(key, { inputs: [Float32Array.of(1, 2)], batchSize: 1 })
   const kill = () => process.kill(engine.pid as number, 'SIGKILL')
   return { engine: stopAfterTest(engine), clock, errors, fatal, run, kill }
 }

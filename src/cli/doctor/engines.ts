@@ -66,7 +66,7 @@ export async function examineEngine(
   try {
     report.details = (await child.call('open', { choice: engine, options })).details
     report.precision = (await child.call('load', { key: 'model', entry, allowedBatchSizes: BATCH_SIZES })).precision
-    const run = (input: Float32Array, batchSize: number) => child.call('run', { key: 'model', input, batchSize })
+    const run = (input: Float32Array, batchSize: number) => child.run({ key: 'model', inputs: [input], batchSize })
     const reference = loadReference(entry)
     if (reference) report.self_test = await selfTest(run, reference)
     report.bench = await bench(run, entry, benchMs)
