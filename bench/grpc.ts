@@ -37,7 +37,7 @@ else await main(count('clients', values.clients))
 async function main(clients: number): Promise<void> {
   const port = await freePort()
   const env = { ...process.env, API_KEYS: '', GRPC_PORT: String(port) }
-  const { rounds, windowS, settleS } = turnsTiming(values)
+  const { rounds, leadS, windowS, settleS } = turnsTiming(values)
   await withServer(values.null ? NULL_ENGINE : DEPLOYED, env, async (server) => {
     const { model } = await readInfo(server.url)
     const payloads = await makePayloads('tensor', model.input, clients)
@@ -52,7 +52,7 @@ async function main(clients: number): Promise<void> {
     }
     for (let round = 0; round < rounds; round++) {
       for (const i of orderOf(round, sides.length)) {
-        named[i]?.turns.push(await turn(server, sides[i] as Side, { leadS: 0.3, windowS }))
+        named[i]?.turns.push(await turn(server, sides[i] as Side, { leadS, windowS }))
       }
     }
     await Promise.all(sides.map((side) => side.close()))

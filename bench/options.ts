@@ -8,9 +8,14 @@ export interface Timing {
   warmupS: number
   /** The longest warm-up of an HTTP load, which ends sooner when the CPU time per answer no longer falls. */
   settleS: number
+  /** See `TurnsTiming`. */
+  leadS: number
   windowS: number
   windows: number
 }
+
+/** Seconds: enough for answers that take less. */
+export const LEAD = '0.3'
 
 /** Parts of a run, each of which can be left out. */
 export const PARTS = ['raw', 'closed', 'open', 'null'] as const
@@ -33,6 +38,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [options]
   --quick               one short window of each thing: does it all run, roughly how fast
+  --lead <seconds>      of HTTP load before each measurement; longer than an answer takes (default ${LEAD})
   --window <seconds>    length of one measurement (default 2)
   --windows <count>     measurements of each thing, of which the median is taken (default 3)
   --warmup <seconds>    before the first of them, of the raw engine and of sharp (default 1)
@@ -50,7 +56,7 @@ Every other option of the server is taken from the environment, as the server it
 npm run bench -- compare <a.json> <b.json>
   what changed from one run to the other, and whether more than their spread`
 
-const QUICK: Timing = { warmupS: 0.5, settleS: 0.5, windowS: 1, windows: 1 }
+const QUICK: Timing = { warmupS: 0.5, settleS: 0.5, leadS: Number(LEAD), windowS: 1, windows: 1 }
 
 /** Throws an Error that names the option. Returns undefined if only the usage was asked for. */
 export function parseOptions(argv: string[]): Options | undefined {
@@ -58,6 +64,7 @@ export function parseOptions(argv: string[]): Options | undefined {
     args: argv,
     options: {
       quick: { type: 'boolean', default: false },
+      lead: { type: 'string', default: LEAD },
       window: { type: 'string', default: '2' },
       windows: { type: 'string', default: '3' },
       warmup: { type: 'string', default: '1' },
@@ -77,6 +84,7 @@ export function parseOptions(argv: string[]): Options | undefined {
   const timing = {
     warmupS: positive('warmup', values.warmup),
     settleS: positive('settle', values.settle),
+    leadS: positive('lead', values.lead),
     windowS: positive('window', values.window),
     windows: count('windows', values.windows),
   }
@@ -96,9 +104,15 @@ export function parseOptions(argv: string[]): Options | undefined {
 }
 
 /** The options of a contest in turns, as both of its commands have them. Throws an Error that names the option. */
-export function turnsTiming({ rounds, window, settle }: Record<'rounds' | 'window' | 'settle', string>): TurnsTiming {
+export function turnsTiming({
+  rounds,
+  lead = LEAD,
+  window,
+  settle,
+}: Record<'rounds' | 'window' | 'settle', string> & { lead?: string }): TurnsTiming {
   return {
     rounds: count('rounds', rounds),
+    leadS: positive('lead', lead),
     windowS: positive('window', window),
     settleS: positive('settle', settle),
   }

@@ -4,8 +4,6 @@ import type { ServerProcess } from './server-process.ts'
 import { type Series, series } from './statistics.ts'
 import { warmUp } from './warm-up.ts'
 
-/** Of load before each window: what other processes left in the caches is gone by then. */
-const LEAD_S = 0.3
 /** One of the windows of a warm-up. */
 const WARM_UP_WINDOW = { leadS: 0, windowS: 1 }
 
@@ -29,6 +27,11 @@ export interface Turns {
 }
 
 export interface TurnsTiming {
+  /**
+   * Of load before each window: what other processes left in the caches is gone by then. It should be longer than an answer takes:
+   * else a server whose first batches are slow loses the time of these.
+   */
+  leadS: number
   windowS: number
   rounds: number
   /** The longest warm-up, which ends sooner when the CPU time per answer has settled. */
@@ -39,7 +42,10 @@ export interface TurnsTiming {
  * Loads servers that all run, one at a time and each once in each round, so that turns of one round are neighbours in
  * time. A machine that changes its speed then changes both sides of a ratio.
  */
-export async function takeTurns(contenders: Contender[], { windowS, rounds, settleS }: TurnsTiming): Promise<Turns[]> {
+export async function takeTurns(
+  contenders: Contender[],
+  { leadS, windowS, rounds, settleS }: TurnsTiming,
+): Promise<Turns[]> {
   const loads: Load[] = []
   const all: Turns[] = []
   try {
@@ -55,7 +61,7 @@ export async function takeTurns(contenders: Contender[], { windowS, rounds, sett
       all.push({ settledS: await warmUp(window, settleS), warmUp: warm, turns: [] })
     }
     for (let round = 0; round < rounds; round++) {
-      for (const i of orderOf(round, contenders.length)) all[i]?.turns.push(await turnOf(i, { leadS: LEAD_S, windowS }))
+      for (const i of orderOf(round, contenders.length)) all[i]?.turns.push(await turnOf(i, { leadS, windowS }))
     }
     return all
   } finally {

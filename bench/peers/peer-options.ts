@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { turnsTiming } from '../options.ts'
+import { LEAD, turnsTiming } from '../options.ts'
 import type { TurnsTiming } from '../turns.ts'
 import { PEERS, type Peer } from './peers.ts'
 
@@ -16,6 +16,7 @@ export interface PeerOptions {
 export const USAGE = `npm run bench:peers -- [options]
   --quick             one round of short windows
   --rounds <count>    turns of each server with each load (default 9)
+  --lead <seconds>    of load before each turn; longer than an answer takes (default ${LEAD})
   --window <seconds>  length of a turn (default 1)
   --settle <seconds>  the longest warm-up of a load (default 60)
   --model <repository>  whose only model is served: the default network, or a ResNet of torchvision (default models)
@@ -30,6 +31,7 @@ export function parsePeerOptions(argv: string[]): PeerOptions | undefined {
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '9' },
+      lead: { type: 'string', default: LEAD },
       window: { type: 'string', default: '1' },
       settle: { type: 'string', default: '60' },
       model: { type: 'string', default: 'models' },
@@ -46,7 +48,7 @@ export function parsePeerOptions(argv: string[]): PeerOptions | undefined {
   return {
     repository: resolve(values.model),
     peers: PEERS.filter(({ name }) => names.includes(name)),
-    timing: values.quick ? { rounds: 1, windowS: 1, settleS: 0.5 } : turnsTiming(values),
+    timing: values.quick ? { rounds: 1, leadS: Number(LEAD), windowS: 1, settleS: 0.5 } : turnsTiming(values),
     tune: values.tune,
     jsonFile: resolve(values.json),
   }

@@ -31,7 +31,7 @@ export function resultsOf(changes: Partial<Results> = {}): Results {
     engine: { name: 'onnx', version: '1', passed_over: [] },
     model: { name: 'digits', version: '1', input: { channels: 'grey', height: 28, width: 28 } },
     precision: 'int8',
-    timing: { warmupS: 1, settleS: 60, windowS: 2, windows: 3 },
+    timing: { warmupS: 1, settleS: 60, leadS: 0.3, windowS: 2, windows: 3 },
     settings: {},
     startupMs: series([1700, 1800]),
     memory: { server: 90 * MIB, engine: 240 * MIB, proportional: 0 },
