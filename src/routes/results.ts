@@ -61,8 +61,12 @@ export function topClasses(
   k: number,
 ): ScoredClass[] {
   const probabilities = probabilitiesOf(logits, activation)
-  const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
-  return order.slice(0, k).map((id) => ({
+  // Numbers alone are sorted ten times as fast as classes by their numbers: so all are, and then the few classes.
+  const least = logits.toSorted().at(-k) ?? Number.NEGATIVE_INFINITY
+  const likely: number[] = []
+  for (const [id, logit] of logits.entries()) if (logit >= least) likely.push(id)
+  likely.sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
+  return likely.slice(0, k).map((id) => ({
     label: labels[id] as string,
     class_id: id,
     probability: shortestFloat32(probabilities[id] as number),
@@ -71,7 +75,7 @@ export function topClasses(
 
 /** What the model's activation makes of its logits, in the order of the classes; with `none`, the logits themselves. */
 export function probabilitiesOf(logits: Float32Array, activation: Manifest['activation']): Float32Array {
-  return Float32Array.from(ACTIVATIONS[activation](logits))
+  return new Float32Array(ACTIVATIONS[activation](logits))
 }
 
 const ACTIVATIONS: Record<Manifest['activation'], (logits: Float32Array) => Float32Array | Float64Array> = {
@@ -84,7 +88,7 @@ const ACTIVATIONS: Record<Manifest['activation'], (logits: Float32Array) => Floa
 /** In float64, the maximum subtracted first so that no logit overflows. */
 function softmax(logits: Float32Array): Float64Array {
   const maximum = logits.reduce((max, logit) => Math.max(max, logit), Number.NEGATIVE_INFINITY)
-  const powers = Float64Array.from(logits, (logit) => Math.exp(logit - maximum))
+  const powers = new Float64Array(logits).map((logit) => Math.exp(logit - maximum))
   const sum = powers.reduce((total, power) => total + power, 0)
   return powers.map((power) => power / sum)
 }
