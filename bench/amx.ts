@@ -2,22 +2,15 @@
  * int8 convolutions as im2col and onnxruntime's matrix product, the one place where it uses AMX, against its direct convolution, in
  * turns in one process: `npx tsx bench/amx.ts [model-dir] [windows] [seconds per window]` (docs/quantization.md).
  */
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { int, OnnxBuilder } from '../src/engines/onnx/builder.ts'
 import { buildOnnx } from '../src/engines/onnx/emitter.ts'
-import { DATA_TYPE, encodeOnnx, type OnnxModel } from '../src/engines/onnx/schema.ts'
-import { openModel } from '../src/engines/onnx/sessions.ts'
-import { loadExtras, loadGraph } from '../src/repository/load-graph.ts'
-import { parseManifest } from '../src/repository/manifest.ts'
-import { randomTensor, seededRandom } from './inputs.ts'
-import { series } from './statistics.ts'
+import { DATA_TYPE, type OnnxModel } from '../src/engines/onnx/schema.ts'
+import { compareGraphs, readModel } from './two-graphs.ts'
 
 const [directory = 'models/digits/1', windows = '9', seconds = '1'] = process.argv.slice(2)
-const entry = { directory, manifest: parseManifest(readFileSync(join(directory, 'model.json'), 'utf8')) }
-const graph = loadGraph(entry)
-const { quantization } = loadExtras(entry)
+const model = readModel(directory)
+const { graph, quantization } = model
 if (quantization === undefined) throw new Error(`${directory} has no scales for int8`)
 
 /**
@@ -38,35 +31,9 @@ function withComputedZeroPoints(model: OnnxModel): OnnxModel {
   return { ...model, nodes: [...onnx.nodes, ...nodes], initializers: [...model.initializers, ...onnx.initializers] }
 }
 
-async function open(model: OnnxModel) {
-  const session = await openModel(encodeOnnx(model), graph.input, availableParallelism())
-  return async (input: Float32Array, batchSize: number): Promise<Float32Array> =>
-    (await session.run(input, batchSize))[graph.outputs.embedding] as Float32Array
-}
-
-const model = buildOnnx(graph, { quantization })
-const runs = [await open(model), await open(withComputedZeroPoints(model))]
-const rows = []
-for (const batch of [1, 8, 32]) {
-  const input = randomTensor(entry.manifest.input, batch, seededRandom(batch))
-  const [direct, product] = await Promise.all(runs.map((run) => run(input, batch)))
-  const rates: number[][] = [[], []]
-  for (let window = -1; window < Number(windows); window++) {
-    for (const [i, run] of runs.entries()) {
-      const start = performance.now()
-      let images = 0
-      for (; performance.now() - start < 1000 * Number(seconds); images += batch) await run(input, batch)
-      // The first of each is warm-up.
-      if (window >= 0) rates[i]?.push((1000 * images) / (performance.now() - start))
-    }
-  }
-  const ratio = series((rates[1] ?? []).map((rate, i) => rate / (rates[0]?.[i] ?? Number.NaN)))
-  rows.push({
-    batch,
-    'direct, images/s': Math.round(series(rates[0] ?? []).median),
-    'product, images/s': Math.round(series(rates[1] ?? []).median),
-    ratio: `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)})`,
-    'same numbers': direct?.every((value, i) => value === product?.[i]),
-  })
-}
-console.table(rows)
+const direct = buildOnnx(graph, { quantization })
+await compareGraphs(
+  model,
+  { direct, product: withComputedZeroPoints(direct) },
+  { threads: availableParallelism(), batches: [1, 8, 32], windows: Number(windows), window: Number(seconds) },
+)

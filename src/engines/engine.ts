@@ -44,6 +44,8 @@ export interface EngineOptions {
   gpu?: GpuOptions | undefined
   /** Absent if one process has all threads. */
   share?: Share | undefined
+  /** Whether what is compiled will run a few times only: it may then be slower, and take less memory and time to load. */
+  forFewRuns?: boolean | undefined
 }
 
 /** Index of this process among those that share the CPU, from 0, and their number. */

@@ -110,7 +110,8 @@ async function write(
 
   const engine = await openCpuEngine(ENGINE_THREADS, TENSORFLOW_DIR)
   const build = (architecture: Architecture): Graph => {
-    const graph = buildResNet(architecture, readSafetensors(readFileSync(path)), height, width)
+    const graph = readGraph(path, architecture, [height, width])
+    // Not within the function that read the weights: V8 keeps what a running one has held.
     collectGarbage()
     return graph
   }
@@ -137,6 +138,10 @@ async function write(
   parseManifest(json)
   writeFileSync(join(folder, 'model.json'), json)
   return { plan, dtype, engine: engine.name, difference }
+}
+
+function readGraph(path: string, architecture: Architecture, [height, width]: [number, number]): Graph {
+  return buildResNet(architecture, readSafetensors(readFileSync(path)), height, width)
 }
 
 /** Whether every weight is in half precision already. */

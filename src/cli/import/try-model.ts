@@ -9,7 +9,7 @@ const CHUNK = 4
 
 /** A CPU engine in this process, in fp32: the fast one, or the portable one where that does not run. */
 export async function openCpuEngine(threads: number, tensorflowDir: string): Promise<Engine> {
-  const options = { threads, precision: 'fp32', tensorflowDir } as const
+  const options = { threads, precision: 'fp32', tensorflowDir, forFewRuns: true } as const
   const { engine } = await openEngine('onnx', options).catch(() => openEngine('wasm', options))
   return engine
 }

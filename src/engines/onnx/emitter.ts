@@ -14,8 +14,9 @@ import type {
 import { emitNodes, type GraphEmitter } from '../graph-emitter.ts'
 import { int, ints, MICROSOFT, OnnxBuilder, text } from './builder.ts'
 import { type Convolution, convAttributes, perChannel, weightDims, windowAttributes } from './convolution.ts'
+import { PhasedNodes } from './phased-nodes.ts'
 import { quantizeConv } from './quantized-conv.ts'
-import { encodeOnnx, type OnnxAttribute, type OnnxModel } from './schema.ts'
+import type { OnnxAttribute, OnnxModel } from './schema.ts'
 import { OnnxValues } from './values.ts'
 
 /** The first opset with all the operator forms used here: old runtimes read it too. */
@@ -24,24 +25,22 @@ const OPSET = 13
 export interface EmitOptions {
   /** For int8: the scales of the values, and the nodes that stay in fp32. */
   quantization?: Quantization | undefined
+  /** Large convolutions in fp32 by Winograd's algorithm: onnxruntime computes all of them directly. */
+  winograd?: boolean | undefined
   /** Values to output beside the graph's own, in float32. */
   also?: readonly string[]
 }
 
-/** `buildOnnx`, as bytes. */
-export function emitOnnx(graph: Graph, options: EmitOptions = {}): Uint8Array {
-  return encodeOnnx(buildOnnx(graph, options))
-}
-
 /**
- * The graph as an ONNX model with its weights inside, for any batch size. Input and outputs are named as in the graph.
+ * The graph as an ONNX model for any batch size. Input and outputs are named as in the graph.
  * Throws a plain Error when the quantization names values that the graph does not have.
  */
-export function buildOnnx(graph: Graph, { quantization, also = [] }: EmitOptions = {}): OnnxModel {
+export function buildOnnx(graph: Graph, { quantization, winograd, also = [] }: EmitOptions = {}): OnnxModel {
   if (quantization) assertKnownNames(graph, quantization)
+  const shapes = new Map([graph.input, ...graph.nodes].map(({ name, shape }): [string, number[]] => [name, shape]))
   const emitter = new OnnxEmitter(graph.input.name, quantization)
+  if (winograd && !quantization) emitter.phased = new PhasedNodes(emitter.onnx, emitter.values, shapes)
   emitNodes(graph, emitter)
-  const shapes = new Map(graph.nodes.map((node) => [node.name, node.shape]))
   const outputs = [...Object.values(graph.outputs), ...also]
   for (const name of outputs) emitter.values.asFloat(name)
   return {
@@ -70,22 +69,27 @@ class OnnxEmitter implements GraphEmitter {
   readonly values: OnnxValues
   readonly #inInt8: (node: GraphNode) => boolean
 
+  /** If present, it writes what it can. */
+  phased?: PhasedNodes
+
   constructor(input: string, quantization: Quantization | undefined) {
     this.values = new OnnxValues(this.onnx, input, quantization?.activations ?? {})
     this.#inInt8 = ({ name }) => quantization !== undefined && !quantization.fp32.includes(name)
   }
 
   conv(node: ConvNode): void {
-    this.#convolve(node, node)
+    if (!this.phased?.conv(node)) this.#convolve(node, node)
   }
 
   /** A 1x1 convolution of each channel by itself: faster than Mul and Add, and in int8 an integer operator too. */
   norm(node: NormNode): void {
+    if (this.phased?.norm(node)) return
     const { scale: weight, shift: bias } = node
     this.#convolve(node, perChannel({ weight, bias, kernel: 1, stride: 1 }))
   }
 
   add(node: AddNode): void {
+    if (this.phased?.add(node)) return
     const { name, inputs } = node
     const [a, b] = inputs
     if (!this.#inInt8(node)) {
@@ -102,7 +106,7 @@ class OnnxEmitter implements GraphEmitter {
     this.values.sameScale(name, input)
     const attributes = windowAttributes(node)
     if (this.values.isUint8(input)) this.values.emitUint8('MaxPool', [this.values.uint8Name(input)], name, attributes)
-    else this.values.emitFloat('MaxPool', [input], name, attributes)
+    else this.values.emitFloat('MaxPool', [this.values.asFloat(input)], name, attributes)
   }
 
   /**
@@ -114,7 +118,7 @@ class OnnxEmitter implements GraphEmitter {
     this.values.sameScale(name, input)
     if (!this.values.isUint8(input)) {
       const attributes = [ints('kernel_shape', [2, 2]), ints('strides', [2, 2]), int('ceil_mode', 1)]
-      this.values.emitFloat('AveragePool', [input], name, attributes)
+      this.values.emitFloat('AveragePool', [this.values.asFloat(input)], name, attributes)
       return
     }
     let even = this.values.uint8Name(input)
@@ -133,7 +137,7 @@ class OnnxEmitter implements GraphEmitter {
     const { name, input, stride, padBefore, padAfter } = node
     this.values.sameScale(name, input)
     const inUint8 = this.values.isUint8(input)
-    let value = inUint8 ? this.values.uint8Name(input) : input
+    let value = inUint8 ? this.values.uint8Name(input) : this.values.asFloat(input)
     if (stride > 1) {
       const end = 2 ** 31 - 1
       const bounds = [

@@ -10,7 +10,7 @@ import { dealThreads, openSession, openSessions, release, type Sessions } from '
 const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
 
 /** The fast CPU engine: runs the graph in onnxruntime, in fp32 or int8. */
-export async function openOnnx({ precision, threads: wanted, share }: EngineOptions): Promise<Engine> {
+export async function openOnnx({ precision, threads: wanted, share, forFewRuns }: EngineOptions): Promise<Engine> {
   if (precision === 'fp16' || precision === 'bf16') {
     throw new Error(`PRECISION=${precision}: onnx computes in fp32 or int8`)
   }
@@ -20,7 +20,7 @@ export async function openOnnx({ precision, threads: wanted, share }: EngineOpti
     details: { library: 'onnxruntime-node', version, device: 'cpu', threads },
     fixedBatchSizes: false,
     takesAllThreads: true,
-    compile: (graph, extras = {}) => compile(graph, extras, precision, dealThreads(threads, share)),
+    compile: (graph, extras = {}) => compile(graph, extras, precision, dealThreads(threads, share), forFewRuns),
   }
 }
 
@@ -29,9 +29,10 @@ async function compile(
   extras: ModelExtras,
   precision: EngineOptions['precision'],
   threads: Record<Threads, number>,
+  forFewRuns: boolean | undefined,
 ): Promise<CompiledGraph> {
   const inFp32 = async (precisionReason?: string) =>
-    asCompiled(graph, await openSessions(graph, threads), { precision: 'fp32', precisionReason })
+    asCompiled(graph, await openSessions(graph, threads, { forFewRuns }), { precision: 'fp32', precisionReason })
   if (precision === 'fp32') return inFp32()
   const { quantization, reference } = extras
   if (quantization === undefined) {
@@ -40,7 +41,7 @@ async function compile(
     throw new Error(`PRECISION=int8: ${reason}, which \`resnet-serve quantize\` writes`)
   }
   const checks = reference ?? (await askInFp32(graph, quantization, threads))
-  const sessions = await openSessions(graph, threads, quantization)
+  const sessions = await openSessions(graph, threads, { quantization, forFewRuns })
   const answers = await sessions.all.run(checks.input, checks.count)
   const cosine = smallestCosine(answers[graph.outputs.embedding] as Float32Array, checks.embedding, checks.count)
   if (cosine >= MIN_COSINE) return asCompiled(graph, sessions, { precision: 'int8' })

@@ -49,8 +49,11 @@ const root = protobuf.Root.fromJSON({
         dataType: { type: 'int32', id: 2 },
         name: { type: 'string', id: 8 },
         rawData: { type: 'bytes', id: 9 },
+        externalData: { rule: 'repeated', type: 'StringStringEntryProto', id: 13 },
+        dataLocation: { type: 'int32', id: 14 },
       },
     },
+    StringStringEntryProto: { fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } } },
     ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
     TypeProto: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
     TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'ShapeProto', id: 2 } } },
@@ -63,6 +66,12 @@ const ModelProto = root.lookupType('ModelProto')
 
 /** TensorProto.DataType */
 export const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
+
+/** TensorProto.DataLocation */
+const EXTERNAL = 1
+
+/** Shapes, bounds and scales are smaller: onnxruntime reads them while it loads the graph, and they must be in the file. */
+const MIN_EXTERNAL_BYTES = 1024
 
 /** AttributeProto.AttributeType */
 export const ATTRIBUTE_TYPE = { int: 2, string: 3, ints: 7 } as const
@@ -106,23 +115,38 @@ export interface OnnxModel {
   opset: number
 }
 
-/** The bytes of an .onnx file; not copied once more (`finish(true)`), since they are as large as the weights. */
-export function encodeOnnx(model: OnnxModel): Uint8Array {
-  return ModelProto.encode({
+/** An .onnx file without its weights, and the weights by the path that it has for each: onnxruntime takes both from memory. */
+export interface EncodedOnnx {
+  file: Uint8Array
+  externalData: { path: string; data: Uint8Array }[]
+}
+
+/** The weights are not copied. */
+export function encodeOnnx({ nodes, initializers, inputs, outputs, opset }: OnnxModel): EncodedOnnx {
+  const isExternal = ({ rawData }: OnnxTensor) => rawData.byteLength >= MIN_EXTERNAL_BYTES
+  const file = ModelProto.encode({
     irVersion: 8,
     producerName: 'resnet-serve',
     opsetImport: [
-      { domain: '', version: model.opset },
+      { domain: '', version: opset },
       { domain: 'com.microsoft', version: 1 },
     ],
     graph: {
       name: 'resnet',
-      node: model.nodes,
-      initializer: model.initializers,
-      input: model.inputs.map(valueInfo),
-      output: model.outputs.map(valueInfo),
+      node: nodes,
+      initializer: initializers.map((tensor) => (isExternal(tensor) ? externalTensor(tensor) : tensor)),
+      input: inputs.map(valueInfo),
+      output: outputs.map(valueInfo),
     },
-  }).finish(true)
+  }).finish()
+  const externalData = initializers.filter(isExternal).map(({ name, rawData }) => ({ path: name, data: rawData }))
+  return { file, externalData }
+}
+
+function externalTensor({ name, dims, dataType, rawData }: OnnxTensor): object {
+  const entries = { location: name, offset: '0', length: String(rawData.byteLength) }
+  const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }))
+  return { name, dims, dataType, externalData, dataLocation: EXTERNAL }
 }
 
 function valueInfo({ name, shape }: OnnxValue): object {

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
-import type { Quantization } from '../../repository/quantization.ts'
 import type { Graph } from '../../resnet/graph.ts'
 import type { Share, Threads } from '../engine.ts'
-import { type EmitOptions, emitOnnx } from './emitter.ts'
+import { buildOnnx, type EmitOptions } from './emitter.ts'
+import { encodeOnnx, type OnnxModel } from './schema.ts'
 
 /**
  * Turns off onnxruntime's telemetry, which writes usage data to a file. The library reads this variable at load, so it is
@@ -17,8 +17,16 @@ const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import(
  */
 const SPIN_US = '50'
 
-interface SessionOptions extends EmitOptions {
+/**
+ * Winograd's convolutions pay where onnxruntime has its blocked layout, and on one thread: each is some 50 operators, and at the
+ * end of every operator several threads wait for the slowest (bench/winograd.ts).
+ */
+const suitWinograd = (threads: number): boolean => threads === 1 && process.arch === 'x64'
+
+interface SessionOptions extends Omit<EmitOptions, 'winograd'> {
   threads: number
+  /** For a few runs: the weights are not laid out anew for speed, which takes memory and time. */
+  forFewRuns?: boolean | undefined
 }
 
 /** A graph loaded into onnxruntime. */
@@ -28,24 +36,27 @@ export interface OnnxSession {
   release(): Promise<void>
 }
 
-export function openSession(graph: Graph, { threads, ...emit }: SessionOptions): Promise<OnnxSession> {
-  return openModel(emitOnnx(graph, emit), graph.input, threads)
+export function openSession(graph: Graph, { threads, forFewRuns, ...emit }: SessionOptions): Promise<OnnxSession> {
+  const winograd = suitWinograd(threads) && !forFewRuns
+  return openModel(buildOnnx(graph, { ...emit, winograd }), { threads, forFewRuns })
 }
 
-/** Loads an ONNX file that has this input. */
+/** A model with one input. */
 export async function openModel(
-  onnx: Uint8Array,
-  { name, shape }: Graph['input'],
-  threads: number,
+  model: OnnxModel,
+  { threads, forFewRuns = false }: Pick<SessionOptions, 'threads' | 'forFewRuns'>,
 ): Promise<OnnxSession> {
-  const session = await ort.InferenceSession.create(onnx, {
+  const [{ name, shape }] = model.inputs as [OnnxModel['inputs'][number]]
+  const { file, externalData } = encodeOnnx(model)
+  const session = await ort.InferenceSession.create(file, {
     executionProviders: ['cpu'],
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: forFewRuns ? 'extended' : 'all',
     executionMode: 'sequential',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     // It would keep a block of memory for each batch size seen.
     enableMemPattern: false,
+    externalData,
     extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
   })
   return {
@@ -76,11 +87,11 @@ export function dealThreads(
 export async function openSessions(
   graph: Graph,
   threads: Record<Threads, number>,
-  quantization?: Quantization,
+  options: Omit<SessionOptions, 'threads'> = {},
 ): Promise<Sessions> {
-  const share = await openSession(graph, { threads: threads.share, quantization })
+  const share = await openSession(graph, { threads: threads.share, ...options })
   if (threads.all === threads.share) return { share, all: share }
-  return { share, all: await openSession(graph, { threads: threads.all, quantization }) }
+  return { share, all: await openSession(graph, { threads: threads.all, ...options }) }
 }
 
 export async function release(sessions: Sessions): Promise<void> {

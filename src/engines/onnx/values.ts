@@ -9,6 +9,7 @@ import type { OnnxAttribute } from './schema.ts'
 export class OnnxValues {
   readonly #onnx: OnnxBuilder
   readonly #floats = new Set<string>()
+  readonly #later = new Map<string, () => void>()
   readonly #uint8s = new Set<string>()
   readonly #scales = new Map<string, [scale: string, zeroPoint: string]>()
   readonly #activations: Map<string, Activation>
@@ -23,6 +24,11 @@ export class OnnxValues {
   emitFloat(opType: string, inputs: string[], name: string, attributes: OnnxAttribute[] = []): void {
     this.#onnx.emit(opType, inputs, name, attributes)
     this.#floats.add(name)
+  }
+
+  /** `write` adds a node that computes the value in float32 when another node first reads it so. */
+  emitFloatLater(name: string, write: () => void): void {
+    this.#later.set(name, write)
   }
 
   /** Adds a node that computes the value in uint8. */
@@ -40,7 +46,13 @@ export class OnnxValues {
   }
 
   asFloat(name: string): string {
-    if (!this.#floats.has(name)) this.emitFloat('DequantizeLinear', [this.uint8Name(name), ...this.scale(name)], name)
+    if (this.#floats.has(name)) return name
+    const write = this.#later.get(name)
+    if (write === undefined) this.emitFloat('DequantizeLinear', [this.uint8Name(name), ...this.scale(name)], name)
+    else {
+      write()
+      this.#floats.add(name)
+    }
     return name
   }
 

@@ -1,7 +1,7 @@
 import ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { buildOnnx, emitOnnx } from '../../../src/engines/onnx/emitter.ts'
-import { DATA_TYPE, type OnnxModel } from '../../../src/engines/onnx/schema.ts'
+import { buildOnnx, type EmitOptions } from '../../../src/engines/onnx/emitter.ts'
+import { DATA_TYPE, encodeOnnx, type OnnxModel } from '../../../src/engines/onnx/schema.ts'
 import type { Quantization } from '../../../src/repository/quantization.ts'
 import { parseArchitecture } from '../../../src/resnet/architecture.ts'
 import type { Graph } from '../../../src/resnet/graph.ts'
@@ -21,15 +21,20 @@ function scalesFor({ input, nodes }: Graph, fp32: string[] = []): Quantization {
   return { activations: Object.fromEntries(names.map((name) => [name, { scale: 0.5, zero_point: 7 }])), fp32 }
 }
 
+function createSession(graph: Graph, options?: EmitOptions): Promise<ort.InferenceSession> {
+  const { file, externalData } = encodeOnnx(buildOnnx(graph, options))
+  return ort.InferenceSession.create(file, { externalData })
+}
+
 const opTypes = ({ nodes }: OnnxModel): string[] => nodes.map(({ opType }) => opType)
 
 describe.each(['projection', 'zero-pad'] as const)('the ONNX model of a ResNet with a %s shortcut', (shortcut) => {
   const graph = resnet(shortcut)
-  const precisions = { fp32: emitOnnx(graph), int8: emitOnnx(graph, { quantization: scalesFor(graph) }) }
+  const precisions = { fp32: {}, int8: { quantization: scalesFor(graph) } }
 
-  describe.each(Object.entries(precisions))('in %s', (_, bytes) => {
+  describe.each(Object.entries(precisions))('in %s', (_, options) => {
     it("has the graph's input and outputs in float32, batch dimension free", async () => {
-      const session = await ort.InferenceSession.create(bytes)
+      const session = await createSession(graph, options)
       const type = 'float32'
       expect(session.inputMetadata).toEqual([{ name: 'input', isTensor: true, type, shape: ['batch', 1, 9, 7] }])
       expect(session.outputMetadata).toEqual([
@@ -40,7 +45,7 @@ describe.each(['projection', 'zero-pad'] as const)('the ONNX model of a ResNet w
     })
 
     it('runs batches of any size', async () => {
-      const session = await ort.InferenceSession.create(bytes)
+      const session = await createSession(graph, options)
       for (const size of [1, 5, 2]) {
         const input = new ort.Tensor('float32', new Float32Array(size * 63).fill(0.5), [size, 1, 9, 7])
         const { linear, fc } = await session.run({ input })
@@ -58,7 +63,7 @@ describe.each(['projection', 'zero-pad'] as const)('the ONNX model of a ResNet w
       graph.nodes.some((node) => node.name === name),
     )
     for (const quantization of [undefined, scalesFor(graph)]) {
-      const session = await ort.InferenceSession.create(emitOnnx(graph, { quantization, also }))
+      const session = await createSession(graph, { quantization, also })
       expect(session.outputNames).toEqual(['linear', 'fc', ...also])
       const answers = await session.run({ input: new ort.Tensor('float32', new Float32Array(63), [1, 1, 9, 7]) })
       for (const name of also) expect(answers[name]?.type).toBe('float32')
@@ -113,7 +118,7 @@ describe.each([
         const integers = opTypes(buildOnnx(graph, { quantization })).filter((opType) => opType.startsWith('QLinear'))
         expect(integers).toHaveLength(nodes.length - fp32.length)
         if (fp32.length > 1) expect(integers).toEqual([op === 'conv' ? 'QLinearConv' : 'QLinearAdd'])
-        const session = await ort.InferenceSession.create(emitOnnx(graph, { quantization }))
+        const session = await createSession(graph, { quantization })
         await session.run({ input: new ort.Tensor('float32', new Float32Array(63), [1, 1, 9, 7]) })
         await session.release()
       }
@@ -153,14 +158,14 @@ describe('int8 behind a max-pool, with pre-activation and pooled projections', (
   it('leaves any node in fp32 that is asked for', async () => {
     for (const { name } of graph.nodes.filter(({ op }) => INTEGER_OPS.includes(op))) {
       const quantization = scalesFor(graph, [name])
-      const session = await ort.InferenceSession.create(emitOnnx(graph, { quantization }))
+      const session = await createSession(graph, { quantization })
       await session.run({ input: input() })
       await session.release()
     }
   })
 
   it('has the embedding for its only output', async () => {
-    const session = await ort.InferenceSession.create(emitOnnx(graph))
+    const session = await createSession(graph)
     expect(session.outputNames).toEqual(['pool'])
     expect((await session.run({ input: input() })).pool?.dims).toEqual([1, 24])
     await session.release()
@@ -171,11 +176,11 @@ describe('a quantization that is not this graph’s', () => {
   it('is refused, the value named', () => {
     const graph = resnet('projection')
     const { activations } = scalesFor(graph)
-    expect(() => emitOnnx(graph, { quantization: { activations, fp32: ['conv7'] } })).toThrow('no value conv7')
+    expect(() => buildOnnx(graph, { quantization: { activations, fp32: ['conv7'] } })).toThrow('no value conv7')
     expect(() =>
-      emitOnnx(graph, { quantization: { activations: { ...activations, x: activations.input } as never, fp32: [] } }),
+      buildOnnx(graph, { quantization: { activations: { ...activations, x: activations.input } as never, fp32: [] } }),
     ).toThrow('no value x')
     const { conv1, ...rest } = activations
-    expect(() => emitOnnx(graph, { quantization: { activations: rest, fp32: [] } })).toThrow('no scale for conv1')
+    expect(() => buildOnnx(graph, { quantization: { activations: rest, fp32: [] } })).toThrow('no scale for conv1')
   })
 })
