@@ -20,7 +20,12 @@ describe('a side', () => {
   it('is one of at least two', () => {
     expect(() => parseVersus(['.'])).toThrow('at least two')
     expect(() => parseVersus(['.', '.', '--inputs', 'gif'])).toThrow('--inputs gif')
-    expect(parseVersus(['.', 'A=1', '--rounds', '7'])?.timing).toEqual({ rounds: 7, leadS: 0.3, windowS: 1, settleS: 60 })
+    expect(parseVersus(['.', 'A=1', '--rounds', '7'])?.timing).toEqual({
+      rounds: 7,
+      leadS: 0.3,
+      windowS: 1,
+      settleS: 60,
+    })
     expect(parseVersus(['--help'])).toBeUndefined()
   })
 })
