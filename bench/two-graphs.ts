@@ -23,6 +23,24 @@ interface Options {
   window: number
 }
 
+/** Images per second of each run, in windows taken in turn, so that whatever else the machine does meets all. */
+export async function ratesInTurns(
+  runs: (() => Promise<unknown>)[],
+  { batch, windows, window }: Pick<Options, 'windows' | 'window'> & { batch: number },
+): Promise<number[][]> {
+  const rates = runs.map((): number[] => [])
+  for (let turn = -1; turn < windows; turn++) {
+    for (const [i, run] of runs.entries()) {
+      const start = performance.now()
+      let images = 0
+      for (; performance.now() - start < 1000 * window; images += batch) await run()
+      // The first of each is warm-up.
+      if (turn >= 0) rates[i]?.push((1000 * images) / (performance.now() - start))
+    }
+  }
+  return rates
+}
+
 /** Runs two ONNX forms of one model in turns in one process, and prints their rates. The ratio is the second's to the first's. */
 export async function compareGraphs(
   { shape, graph }: Pick<ReturnType<typeof readModel>, 'shape' | 'graph'>,
@@ -36,16 +54,9 @@ export async function compareGraphs(
     const input = randomTensor(shape, batch, seededRandom(batch))
     const answers = []
     for (const session of sessions) answers.push((await session.run(input, batch))[graph.outputs.embedding])
-    const rates: [number[], number[]] = [[], []]
-    for (let turn = -1; turn < windows; turn++) {
-      for (const [i, session] of sessions.entries()) {
-        const start = performance.now()
-        let images = 0
-        for (; performance.now() - start < 1000 * window; images += batch) await session.run(input, batch)
-        if (turn >= 0) rates[i]?.push((1000 * images) / (performance.now() - start))
-      }
-    }
-    const ratio = pairedRatio(rates[1], rates[0])
+    const runs = sessions.map((session) => () => session.run(input, batch))
+    const rates = await ratesInTurns(runs, { batch, windows, window })
+    const ratio = pairedRatio(rates[1] ?? [], rates[0] ?? [])
     const [first, second] = answers as [Float32Array, Float32Array]
     rows.push({
       batch,

@@ -61,7 +61,7 @@ export function topClasses(
   k: number,
 ): ScoredClass[] {
   const probabilities = probabilitiesOf(logits, activation)
-  // Numbers alone are sorted ten times as fast as classes by their numbers: so all are, and then the few classes.
+  // Numbers alone are sorted much faster than classes by their numbers: so all are, and then the few classes.
   const least = logits.toSorted().at(-k) ?? Number.NEGATIVE_INFINITY
   const likely: number[] = []
   for (const [id, logit] of logits.entries()) if (logit >= least) likely.push(id)

@@ -1,18 +1,12 @@
 // An engine process for tests: it speaks the protocol and computes nothing. It sends no pulse, so time on a fake clock
 // is what decides whether it seems to hang. What it does wrong is chosen by the engine's name and the models' keys.
-import { existsSync, readSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readInput } from '../helpers/read-input.mjs'
 
 const loaded = new Set()
 let share
 let folder
-
-function readInput(byteLength) {
-  const input = new Float32Array(byteLength / 4)
-  const bytes = new Uint8Array(input.buffer)
-  for (let at = 0; at < byteLength; ) at += readSync(4, bytes, at, byteLength - at, null)
-  return input
-}
 
 async function fileIn(directory, name) {
   while (!existsSync(join(directory, name))) await new Promise((resolve) => setTimeout(resolve, 5))

@@ -32,8 +32,7 @@ export class PhasedNodes {
     if (suitsWinograd(node)) {
       const sums = winograd(this.#onnx, this.#ops, node, this.#read(input))
       if (relu) this.#write(node, sums)
-      else this.#sums.set(name, sums)
-      this.#joinWhenRead(name)
+      else this.#defer(name, sums)
     } else if (!this.#has(input)) return false
     else if (stride === 1 && kernel === 1) this.#convolveEach(node, node)
     else if (stride === 2 && kernel <= 3 && kernel === 2 * pad + 1) this.#convolveStrided(node)
@@ -56,7 +55,6 @@ export class PhasedNodes {
     const [first, second] = a[0].length < b[0].length ? [b, a] : [a, b]
     const sums = eachPhase(first, (sum, phase): Sum => [...sum, ...(second[phase] as Sum)])
     this.#write(node, sums)
-    this.#joinWhenRead(node.name)
     return true
   }
 
@@ -85,6 +83,12 @@ export class PhasedNodes {
       return relu ? this.#onnx.emit('Relu', [value], `${name}.phase${phase}`) : value
     })
     this.#phases.set(name, phases)
+    this.#joinWhenRead(name)
+  }
+
+  #defer(name: string, sums: Phases<Sum>): void {
+    this.#sums.set(name, sums)
+    this.#joinWhenRead(name)
   }
 
   #joinWhenRead(name: string): void {
@@ -100,7 +104,6 @@ export class PhasedNodes {
       return [this.#onnx.emit('Conv', [value, weight, bias], `${name}.product${phase}`, convAttributes(spec))]
     })
     this.#write(node, products)
-    this.#joinWhenRead(name)
   }
 
   /**

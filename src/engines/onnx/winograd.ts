@@ -45,8 +45,7 @@ export function winograd(onnx: OnnxBuilder, ops: PhaseOperators, node: ConvNode,
   /** `Bt d` along one axis: `d0 - d2`, `d1 + d2`, `d2 - d1`, `d1 - d3`. `d1` and `d3` are even, `d0` and `d2` odd. */
   const spread = (even: string, shortOdd: string, axis: 'rows' | 'columns'): Four<string> => {
     const step = axis === 'rows' ? ([1, 0] as const) : ([0, 1] as const)
-    const [rows, columns] = missing(3, shape)
-    const odd = ops.extend(shortOdd, inChannels, [step[0] * rows, step[1] * columns])
+    const odd = ops.extend(shortOdd, inChannels, missing(axis === 'rows' ? 2 : 1, shape))
     return [
       ops.fall(odd, inChannels, step, 'before'),
       ops.add(even, odd),

@@ -1,7 +1,7 @@
 // An engine process that computes nothing and takes its time over it: a batch of n inputs takes FIXED_MS + n * PER_INPUT_MS,
 // or twice as long while the other process computes as well. It sleeps, so that the server can be overloaded without taking
 // the cores away from those who load and serve it. With TAKES_ALL_THREADS=true the second process gets work as onnx's does.
-import { readSync } from 'node:fs'
+import { readInput } from '../../helpers/read-input.mjs'
 
 const FIXED_MS = Number(process.env.ORT_DOUBLE_FIXED_MS)
 const PER_INPUT_MS = Number(process.env.ORT_DOUBLE_PER_INPUT_MS)
@@ -16,8 +16,7 @@ const methods = {
     return { precision: 'fp32', precisionReason: undefined, parameters: 0, loadMs: 0 }
   },
   async run({ key, batchSize, threads, inputBytes }) {
-    const bytes = new Uint8Array(inputBytes)
-    for (let at = 0; at < inputBytes; ) at += readSync(4, bytes, at, inputBytes - at, null)
+    readInput(inputBytes)
     const ms = FIXED_MS + batchSize * PER_INPUT_MS
     await new Promise((resolve) => setTimeout(resolve, threads === 'share' ? 2 * ms : ms))
     const { numClasses, embeddingSize } = architectures.get(key)
