@@ -1,7 +1,8 @@
-// Says how many tests and checks passed and failed, in one line, and fails when any failed or none ran.
+// Says how many tests and checks passed and failed, in one line, and fails when any failed or none ran. Before it, the end of
+// what each that failed has printed.
 //
-// The folder named on the command line has vitest's JSON report of each suite (SCRIPT.json), and two lists of what ran,
-// `suites` and `checks`: a line each, the exit code and the name.
+// The folder named on the command line has vitest's JSON report of each suite (SCRIPT.json), what each has printed (NAME.log),
+// and two lists of what ran, `suites` and `checks`: a line each, the exit code and the name.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -9,6 +10,12 @@ const folder = process.argv[2] ?? '.'
 const lines = (file) => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
 const ran = (list) =>
   lines(join(folder, list)).map((line) => ({ ok: line.startsWith('0 '), name: line.slice(line.indexOf(' ') + 1) }))
+
+const LINES = 60
+const printed = (name) => {
+  console.log(`=== the last ${LINES} lines of ${name}`)
+  for (const line of lines(join(folder, `${name}.log`)).slice(-LINES)) console.log(line)
+}
 
 let passed = 0
 let failed = 0
@@ -20,7 +27,10 @@ const fail = (name) => {
 
 for (const { ok, name } of ran('checks')) {
   if (ok) passed++
-  else fail(name)
+  else {
+    printed(name)
+    fail(name)
+  }
 }
 for (const { ok, name } of ran('suites')) {
   const report = join(folder, `${name}.json`)
@@ -36,6 +46,7 @@ for (const { ok, name } of ran('suites')) {
   }
   // A suite that ran nothing has proved nothing; one that ends in an error without a failed test has failed.
   if (failed === before && (!ok || files.length === 0)) fail(name)
+  if (failed > before) printed(name)
 }
 
 for (const name of failures) console.log(`failed: ${name}`)
