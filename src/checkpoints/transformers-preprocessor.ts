@@ -42,14 +42,19 @@ export function transformersInput(config: Static<typeof Preprocessor>): InputJso
     interpolation: byNumber(resample),
   }
   const crop = 'center-floor'
-  const type = config.image_processor_type ?? config.feature_extractor_type ?? 'ConvNext'
+  const isPlain = typeof size === 'object' && 'height' in size
+  // ConvNextImageProcessor takes no height and width: a file without a type that has them is another's.
+  const type =
+    config.image_processor_type ??
+    config.feature_extractor_type ??
+    (isPlain ? 'a processor without a type' : 'ConvNext')
   if (type.startsWith('ConvNext')) {
     const edge = shortestEdge(size)
     // From 384 on it does not crop.
     if (edge >= 384) return { ...common, height: edge, width: edge, resize: [edge, edge] }
     return { ...common, height: edge, width: edge, resize: Math.trunc(edge / (crop_pct ?? 224 / 256)), crop }
   }
-  if (typeof size === 'object' && 'height' in size && config.do_center_crop !== true) {
+  if (isPlain && config.do_center_crop !== true) {
     return { ...common, ...size, resize: [size.height, size.width] }
   }
   if (config.do_center_crop === true && crop_size !== undefined) {

@@ -65,6 +65,13 @@ describe('what lies beside the weights', () => {
     expect(inputFromJson({ ...PREPROCESSOR, ...config }).input).toMatchObject(expected)
   })
 
+  it("takes a height and a width without a processor's type as they are: ConvNextImageProcessor has none", () => {
+    const { image_processor_type: _, ...rest } = PREPROCESSOR
+    const { input } = inputFromJson({ ...rest, size: { height: 32, width: 48 } })
+    expect(input).toMatchObject({ height: 32, width: 48, resize: [32, 48] })
+    expect(input).not.toHaveProperty('crop')
+  })
+
   it.each<[string, Record<string, object>, RegExp]>([
     ['an anti-aliased model', { 'config.json': { ...timm(), architecture: 'resnetblur50' } }, /anti-aliased strides/],
     ['a grouped model', { 'config.json': { ...timm(), architecture: 'resnext50_32x4d' } }, /ResNeXt/],
