@@ -80,26 +80,33 @@ export function winograd(onnx: OnnxBuilder, ops: PhaseOperators, node: ConvNode,
 
 /**
  * `G g Gt` of each filter `g` `[3, 3]`: 16 matrices `[outChannels, inChannels]`, row by row. The sign of the last row of `G` is not
- * the paper's, so that all products are added.
+ * the paper's, so that all products are added. A start waits for it: plain loops, since calls and destructuring take twice as long.
  */
 export function transformFilters(filters: Float32Array): Float32Array[] {
   const matrices = Array.from({ length: 16 }, () => new Float32Array(filters.length / 9))
   const rows = new Float64Array(12)
-  const all = new Float64Array(16)
-  const g = (at: number): number => filters[at] as number
-  const row = (at: number): number => rows[at] as number
-  for (let filter = 0, at = 0; at < filters.length; filter++, at += 9) {
-    for (let i = 0; i < 3; i++) transform(g(at + i), g(at + i + 3), g(at + i + 6), rows, i, 3)
-    for (let i = 0; i < 4; i++) transform(row(3 * i), row(3 * i + 1), row(3 * i + 2), all, 4 * i, 1)
-    for (let i = 0; i < 16; i++) (matrices[i] as Float32Array)[filter] = all[i] as number
+  for (let filter = 0, first = 0; first < filters.length; filter++, first += 9) {
+    for (let column = 0; column < 3; column++) {
+      const at = first + column
+      const a = filters[at] as number
+      const b = filters[at + 3] as number
+      const c = filters[at + 6] as number
+      rows[column] = a
+      rows[column + 3] = (a + b + c) / 2
+      rows[column + 6] = (a - b + c) / 2
+      rows[column + 9] = -c
+    }
+    for (let row = 0; row < 4; row++) {
+      const at = 3 * row
+      const a = rows[at] as number
+      const b = rows[at + 1] as number
+      const c = rows[at + 2] as number
+      const out = 4 * row
+      ;(matrices[out] as Float32Array)[filter] = a
+      ;(matrices[out + 1] as Float32Array)[filter] = (a + b + c) / 2
+      ;(matrices[out + 2] as Float32Array)[filter] = (a - b + c) / 2
+      ;(matrices[out + 3] as Float32Array)[filter] = -c
+    }
   }
   return matrices
-}
-
-/** `G` times one row or column, written at `at`, `at + step` and so on. */
-function transform(a: number, b: number, c: number, out: Float64Array, at: number, step: number): void {
-  out[at] = a
-  out[at + step] = (a + b + c) / 2
-  out[at + 2 * step] = (a - b + c) / 2
-  out[at + 3 * step] = -c
 }
