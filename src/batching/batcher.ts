@@ -114,10 +114,12 @@ export class Batcher<Key, Input, Output extends object> {
       return new ServeError('queue_full', 'the queue is full', { retryAfterS: this.retryAfterS })
     }
     const maxBatchSize = maxBatchSizeOf(key)
+    if (this.#queue.size + items <= maxBatchSize) return undefined
+    const leavesAtOnce = this.#queue.size === 0 && this.#engine.offer(items, maxBatchSize) === 'compute'
+    if (leavesAtOnce) return undefined
     const work = this.#queue.ahead(items, priority)
     const place = items + [...work.values()].reduce((sum, count) => sum + count, 0)
-    const leavesAtOnce = this.#queue.size === 0 && this.#engine.offer(items, maxBatchSize) === 'compute'
-    if (leavesAtOnce || place <= maxBatchSize) return undefined
+    if (place <= maxBatchSize) return undefined
     const own = items + (work.get(key) ?? 0)
     // This key comes last, since the end of its batches is asked for.
     work.delete(key)
@@ -135,17 +137,12 @@ export class Batcher<Key, Input, Output extends object> {
     throwIfCanceled(options)
     const refusal = this.refusal(key, inputs.length, options.deadline, options.priority)
     if (refusal) throw refusal
-    const job: BatchJob<Key, Input, Output> = new Job({
-      ...options,
-      key,
-      inputs,
-      clock: this.#options.clock,
-      onGiveUp: () => {
-        this.#queue.remove(job)
-        if (this.#queue.size === 0) this.#stopHold?.()
-      },
-    })
-    this.#queue.add(job)
+    const onGiveUp = (): void => {
+      this.#queue.remove(place)
+      if (this.#queue.size === 0) this.#stopHold?.()
+    }
+    const job: BatchJob<Key, Input, Output> = new Job({ key, inputs, clock: this.#options.clock, onGiveUp }, options)
+    const place = this.#queue.add(job)
     this.wake()
     return await job.settled
   }
@@ -220,10 +217,14 @@ export class Batcher<Key, Input, Output extends object> {
     const { maxBatchSizeOf, clock } = this.#options
     const now = clock.now()
     const waiting = this.#queue.size
+    let forecast: { key: Key; end: number | undefined } | undefined
     const fits = ({ key, deadline }: BatchJob<Key, Input, Output>): boolean => {
       if (deadline <= now) return true
-      const end = this.#schedule.earliestEnd(key, Math.min(waiting, maxBatchSizeOf(key)), place)
-      return end === undefined ? place === 'compute' : deadline > end
+      // Most jobs have the key of the one before.
+      if (forecast === undefined || forecast.key !== key) {
+        forecast = { key, end: this.#schedule.earliestEnd(key, Math.min(waiting, maxBatchSizeOf(key)), place) }
+      }
+      return forecast.end === undefined ? place === 'compute' : deadline > forecast.end
     }
     const timely = this.#queue.take(maxBatchSizeOf, { key, fits })
     if (timely.length > 0) return timely

@@ -12,6 +12,17 @@ export interface QueuedJob {
   submittedAt: number
 }
 
+/**
+ * A job's place in the queue, which it leaves empty. V8's Map and Set keep what was deleted from them in memory for long: the
+ * table that one outgrew points to the next, and once one is old, so are all that follow and what they held. A place that
+ * holds nothing is all that they keep of a job.
+ */
+export interface Place<J extends QueuedJob> {
+  job: J | undefined
+  /** Number of its inputs that have left. */
+  taken: number
+}
+
 /** One input of a job, on its way to a batch. */
 export interface Item<J extends QueuedJob> {
   job: J
@@ -26,8 +37,8 @@ export interface Item<J extends QueuedJob> {
  * A job leaves in one step, however many inputs it has.
  */
 export class FairQueue<J extends QueuedJob> {
-  /** Number of inputs taken, by job. Insertion order is the order of turns: after its turn, a job is added again. */
-  readonly #taken: Record<Priority, Map<J, number>> = { normal: new Map(), low: new Map() }
+  /** Insertion order is the order of turns: after its turn, a job's place is added again. */
+  readonly #places: Record<Priority, Set<Place<J>>> = { normal: new Set(), low: new Set() }
   readonly #sizes: Record<Priority, number> = { normal: 0, low: 0 }
   /** Normal inputs that have left since the last low one, as far as they count; below 0 after a whole batch of low ones. */
   #normalsSinceLow = 0
@@ -37,33 +48,40 @@ export class FairQueue<J extends QueuedJob> {
     return this.#sizes.normal + this.#sizes.low
   }
 
-  add(job: J): void {
-    if (job.inputs.length === 0) return
-    this.#taken[job.priority].set(job, 0)
+  add(job: J): Place<J> {
+    if (job.inputs.length === 0) return { job: undefined, taken: 0 }
+    const place = { job, taken: 0 }
+    this.#places[job.priority].add(place)
     this.#sizes[job.priority] += job.inputs.length
+    return place
   }
 
-  /** Removes the inputs of a job that still wait. */
-  remove(job: J): void {
-    const jobs = this.#taken[job.priority]
-    const taken = jobs.get(job)
-    if (taken === undefined) return
-    jobs.delete(job)
+  /** Removes the inputs that still wait of the job that was given this place. */
+  remove(place: Place<J>): void {
+    const { job, taken } = place
+    if (job === undefined) return
+    this.#leave(place, job)
     this.#sizes[job.priority] -= job.inputs.length - taken
+  }
+
+  #leave(place: Place<J>, { priority }: J): void {
+    this.#places[priority].delete(place)
+    place.job = undefined
   }
 
   /** The input whose turn is next. */
   peek(): Item<J> | undefined {
-    for (const [job, index] of this.#turns()) return { job, index }
+    for (const [job, { taken: index }] of this.#turns()) return { job, index }
     return undefined
   }
 
   /** The waiting inputs of each key. Keys are in the order of turns. */
   waiting(): Map<J['key'], { count: number; oldestAt: number }> {
     const groups = new Map<J['key'], { count: number; oldestAt: number }>()
-    const { normal, low } = this.#taken
-    for (const jobs of this.#isTurnOfLow ? [low, normal] : [normal, low]) {
-      for (const [{ key, inputs, submittedAt }, taken] of jobs) {
+    const { normal, low } = this.#places
+    for (const places of this.#isTurnOfLow ? [low, normal] : [normal, low]) {
+      for (const { job, taken } of places) {
+        const { key, inputs, submittedAt } = job as J
         const group = groups.get(key) ?? { count: 0, oldestAt: Number.POSITIVE_INFINITY }
         group.count += inputs.length - taken
         group.oldestAt = Math.min(group.oldestAt, submittedAt)
@@ -78,7 +96,7 @@ export class FairQueue<J extends QueuedJob> {
    * ones; for a normal job, of the low ones those whose turns come meanwhile.
    */
   ahead(inputs: number, priority: Priority = 'normal'): Map<J['key'], number> {
-    const { normal, low } = this.#taken
+    const { normal, low } = this.#places
     const isLow = priority === 'low'
     const ahead = new Map<J['key'], number>()
     const normals = countUpTo(ahead, normal, isLow ? Number.POSITIVE_INFINITY : inputs)
@@ -96,14 +114,17 @@ export class FairQueue<J extends QueuedJob> {
     const items: Item<J>[] = []
     let chosen = key
     let most = Number.POSITIVE_INFINITY
-    for (const [job, index] of this.#turns()) {
+    for (const [job, place] of this.#turns()) {
       if ((chosen !== undefined && job.key !== chosen) || !fits(job)) continue
       chosen = job.key
       most = max(chosen)
-      items.push({ job, index })
-      const jobs = this.#taken[job.priority]
-      jobs.delete(job)
-      if (index + 1 < job.inputs.length) jobs.set(job, index + 1)
+      items.push({ job, index: place.taken++ })
+      if (place.taken === job.inputs.length) this.#leave(place, job)
+      else {
+        const places = this.#places[job.priority]
+        places.delete(place)
+        places.add(place)
+      }
       this.#sizes[job.priority]--
       this.#countTurn(job.priority, most)
       if (items.length === most) break
@@ -112,16 +133,16 @@ export class FairQueue<J extends QueuedJob> {
   }
 
   /** Jobs in the order of their turns. A job that is added again meanwhile has another turn: the turns go round. */
-  *#turns(): Generator<[J, number]> {
-    const normals = this.#taken.normal.entries()
-    const lows = this.#taken.low.entries()
+  *#turns(): Generator<[J, Place<J>]> {
+    const normals = this.#places.normal.values()
+    const lows = this.#places.low.values()
     let normal = normals.next()
     let low = lows.next()
     for (;;) {
       const isLow = normal.done || (this.#isTurnOfLow && !low.done)
       const next = isLow ? low : normal
       if (next.done) return
-      yield next.value
+      yield [next.value.job as J, next.value]
       if (isLow) low = lows.next()
       else normal = normals.next()
     }
@@ -146,7 +167,7 @@ export class FairQueue<J extends QueuedJob> {
 /** Adds up to `most` waiting inputs of each job, and `limit` in all, to the counts by key. Returns how many there were. */
 function countUpTo<J extends QueuedJob>(
   counts: Map<J['key'], number>,
-  jobs: Map<J, number>,
+  places: Set<Place<J>>,
   most: number,
   limit = Number.POSITIVE_INFINITY,
 ): number {
@@ -154,13 +175,14 @@ function countUpTo<J extends QueuedJob>(
   let count = 0
   let total = 0
   // The map is asked only where the key changes: asked for every job, it would double the cost of a refusal.
-  for (const [job, taken] of jobs) {
+  for (const place of places) {
+    const job = place.job as J
     if (last === undefined || job.key !== last.key) {
       if (last) counts.set(last.key, count)
       count = counts.get(job.key) ?? 0
     }
     last = job
-    const inputs = Math.min(job.inputs.length - taken, most, limit - total)
+    const inputs = Math.min(job.inputs.length - place.taken, most, limit - total)
     count += inputs
     total += inputs
     if (total === limit) break

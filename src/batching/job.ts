@@ -14,7 +14,7 @@ interface BatchCost {
 /** An item's output, with what its batch cost. */
 export type Answer<Output> = Output & BatchCost
 
-/** The part of an AbortSignal that is used here; creating a real one costs more (see `clientSignal`). */
+/** The part of an AbortSignal that is used here; creating a real one costs more (see `ClientSignal`). */
 export interface CancelSignal {
   readonly aborted: boolean
   addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void
@@ -44,7 +44,7 @@ function canceled(): ServeError {
   return new ServeError('canceled', 'the client went away')
 }
 
-export interface JobOptions<Key, Input> extends SubmitOptions {
+export interface JobOptions<Key, Input> {
   key: Key
   inputs: readonly Input[]
   clock: Clock
@@ -70,7 +70,10 @@ export class Job<Key, Input, Result> {
   #resolve: (answers: (Result | ServeError)[]) => void = () => {}
   #stopTimer: (() => void) | undefined
 
-  constructor({ key, inputs, clock, deadline, signal, priority, context, onGiveUp }: JobOptions<Key, Input>) {
+  constructor(
+    { key, inputs, clock, onGiveUp }: JobOptions<Key, Input>,
+    { deadline, signal, priority, context }: SubmitOptions,
+  ) {
     this.key = key
     this.inputs = inputs
     this.submittedAt = clock.now()

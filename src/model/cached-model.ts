@@ -139,7 +139,7 @@ export class CachedModel implements Model {
   async #waitFor(keys: string[], options: PredictOptions): Promise<Outcome[]> {
     if (keys.length === 0) return []
     const { clock } = this.#cache.options
-    const job = new Job<undefined, string, Prediction>({ ...options, key: undefined, inputs: keys, clock })
+    const job = new Job<undefined, string, Prediction>({ key: undefined, inputs: keys, clock }, options)
     for (const [i, key] of keys.entries()) void this.#cache.inFlight.get(key)?.then((outcome) => job.settle(i, outcome))
     this.#cache.waiting += keys.length
     const outcomes = await job.settled

@@ -40,14 +40,12 @@ export class DecodeQueue<Result extends object | null> {
   /** One result per picture, in order; a failure is the picture's own. Rejects with `canceled` when the client has left. */
   async submit(decodings: Decoding<Result>[], options: SubmitOptions): Promise<(Result | ServeError)[]> {
     throwIfCanceled(options)
-    const job: Job<undefined, Decoding<Result>, Result> = new Job({
-      ...options,
-      key: undefined,
-      inputs: decodings,
-      clock: this.#clock,
-      onGiveUp: () => this.#queue.remove(job),
-    })
-    this.#queue.add(job)
+    const onGiveUp = (): void => this.#queue.remove(place)
+    const job = new Job<undefined, Decoding<Result>, Result>(
+      { key: undefined, inputs: decodings, clock: this.#clock, onGiveUp },
+      options,
+    )
+    const place = this.#queue.add(job)
     this.start()
     return await job.settled
   }

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { ServeError } from '../errors.ts'
 import { patience } from './client-signal.ts'
 import { infer } from './infer.ts'
@@ -18,6 +19,13 @@ const SCHEMA = inferenceSchema('embed', 'Embed pictures', {
   extraAnswers: [BINARY],
 })
 
+/** The common forms of Accept need no parsing, which takes 10 us. */
+function prefersBinary(request: FastifyRequest): boolean {
+  const { accept } = request.headers
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return false
+  return accept === BINARY || request.accepts().type(['application/json', BINARY]) === BINARY
+}
+
 /** `POST /embed`: the embedding of each input, as JSON or, for `Accept: application/octet-stream`, as raw float32. */
 export function embed(services: Services): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -29,7 +37,7 @@ export function embed(services: Services): FastifyPluginAsyncTypebox {
       if (!hasClassifier && (query.include.has('logits') || query.include.has('top'))) {
         throw new ServeError('invalid_parameter', `include: model ${name} has no classifier, so no logits and no top`)
       }
-      const binary = request.accepts().type(['application/json', BINARY]) === BINARY
+      const binary = prefersBinary(request)
       if (binary && query.partial) {
         throw new ServeError('invalid_parameter', 'a binary answer has no place for errors: leave partial out')
       }

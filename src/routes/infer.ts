@@ -60,13 +60,13 @@ export async function infer(services: Services, request: InferenceRequest): Prom
 
 async function decodeAndPredict(services: Services, request: InferenceRequest): Promise<Inference> {
   const { clock } = services
-  const { model, inputs: raw, partial = false, keepInputs = false, ...options } = request
-  const refused = services.refusal(model, raw.length, options.deadline, options.priority)
+  const { model, inputs: raw, partial = false, keepInputs = false } = request
+  const refused = services.refusal(model, raw.length, request.deadline, request.priority)
   if (refused) throw refused
   const decodeStart = clock.now()
-  const inputs = await decode(raw, model.manifest.input, services, options)
+  const inputs = await decode(raw, model.manifest.input, services, request)
   const decodeMs = clock.now() - decodeStart
-  options.context?.addStage('decode', decodeStart, decodeStart + decodeMs)
+  request.context?.addStage('decode', decodeStart, decodeStart + decodeMs)
   const predictions = new Array<Prediction | ServeError>(raw.length)
   const decoded: { index: number; input: Float32Array }[] = []
   for (const [index, input] of inputs.entries()) {
@@ -78,7 +78,7 @@ async function decodeAndPredict(services: Services, request: InferenceRequest): 
   if (decoded.length > 0) {
     const answers = await model.predict(
       decoded.map(({ input }) => input),
-      options,
+      request,
     )
     for (const [i, { index }] of decoded.entries()) {
       const answer = answers[i] as Prediction | ServeError
@@ -110,7 +110,7 @@ async function decode(
   options: SubmitOptions,
 ): Promise<(Float32Array | ServeError)[]> {
   const pictures = raw.flatMap((input) => ('image' in input ? [input.image] : []))
-  const decoded = await images.decodeAll(pictures, spec, options)
+  const decoded = pictures.length === 0 ? [] : await images.decodeAll(pictures, spec, options)
   return raw.map((input): Float32Array | ServeError => {
     if ('image' in input) return decoded.shift() as Float32Array | ServeError
     if ('error' in input) return input.error

@@ -8,21 +8,23 @@ const STATUS: Record<string, [line: string, code: ErrorCode]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout'],
 }
 
-/** The last response of each connection, until it is given and its request has come. */
-const lastOf = new WeakMap<Socket, ServerResponse>()
+/** A WeakMap by socket would keep responses in memory for long, as a Set does (short-lived-set.ts). */
+const LAST_RESPONSE = Symbol('the last response, until it is given and its request has come')
 
-export function noteResponse(socket: Socket, response: ServerResponse): void {
-  lastOf.set(socket, response)
-  response.once('close', () => {
-    if (response.req.complete && lastOf.get(socket) === response) lastOf.delete(socket)
+type Connection = Socket & { [LAST_RESPONSE]?: ServerResponse | undefined }
+
+export function noteResponse(socket: Connection, response: ServerResponse): void {
+  socket[LAST_RESPONSE] = response
+  response.on('close', () => {
+    if (response.req.complete && socket[LAST_RESPONSE] === response) socket[LAST_RESPONSE] = undefined
   })
 }
 
 /** Answers what it can, as a problem, and closes the connection: its framing cannot be trusted any more. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerClientError(error: NodeJS.ErrnoException, socket: Connection): void {
   // Bytes after the connection's last request: they get no answer, and the last answer is still to come.
   if (error.code === 'HPE_CLOSED_CONNECTION') return
-  const last = lastOf.get(socket)
+  const last = socket[LAST_RESPONSE]
   // The rest of an answered request: its client would take a second answer for that of its next request.
   const isRest = last?.destroyed && !last.req.complete
   if (error.code === 'ECONNRESET' || isRest || socket.destroyed || !socket.writable) {

@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../batching/clock.ts'
+import { ShortLivedSet } from './short-lived-set.ts'
 
 /** How long (ms) a client may keep a closing server waiting without sending or receiving a byte. */
 const PATIENCE_MS = 2000
 
 interface Connection {
-  exchanges: Set<{ request: IncomingMessage; response: ServerResponse }>
+  exchanges: ShortLivedSet<{ request: IncomingMessage; response: ServerResponse }>
   /** Bytes in both directions when a check last saw a change (-1 before the first), and the time of that check. */
   bytes: number
   seenAt: number
@@ -24,14 +25,12 @@ export class Connections {
   constructor(server: Server, clock: Clock) {
     this.#clock = clock
     server.on('connection', (socket) => {
-      this.#open.set(socket, { exchanges: new Set(), bytes: -1, seenAt: clock.now() })
+      this.#open.set(socket, { exchanges: new ShortLivedSet(), bytes: -1, seenAt: clock.now() })
       socket.once('close', () => this.#open.delete(socket))
     })
     server.on('request', (request, response) => {
-      const exchanges = this.#open.get(request.socket)?.exchanges
-      const exchange = { request, response }
-      exchanges?.add(exchange)
-      response.once('close', () => exchanges?.delete(exchange))
+      const leave = this.#open.get(request.socket)?.exchanges.add({ request, response })
+      if (leave) response.on('close', leave)
     })
   }
 

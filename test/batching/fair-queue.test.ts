@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { FairQueue, type Item } from '../../src/batching/fair-queue.ts'
+import { FairQueue, type Item, type Place } from '../../src/batching/fair-queue.ts'
 import type { Priority } from '../../src/batching/job.ts'
 import { randomNumbers } from '../../src/engines/random.ts'
+import { grownByMinorCollections } from '../helpers/minor-collections.ts'
 
 interface TestJob {
   key: string
@@ -17,14 +18,12 @@ function request(
   inputs: string[],
   submittedAt = 0,
   priority: Priority = 'normal',
-): TestJob {
-  const job = { key, inputs, submittedAt, priority }
-  queue.add(job)
-  return job
+): Place<TestJob> {
+  return queue.add({ key, inputs, submittedAt, priority })
 }
 
 /** A bulk request. */
-const bulk = (queue: FairQueue<TestJob>, key: string, inputs: string[]): TestJob =>
+const bulk = (queue: FairQueue<TestJob>, key: string, inputs: string[]): Place<TestJob> =>
   request(queue, key, inputs, 0, 'low')
 
 function newQueue() {
@@ -36,6 +35,15 @@ const many = (prefix: string, count: number): string[] => Array.from({ length: c
 const inputsOf = (items: Item<TestJob>[]) => items.map(({ job, index }) => job.inputs[index])
 
 describe('FairQueue', () => {
+  it('keeps nothing in memory of jobs that have left', () => {
+    const queue = newQueue()
+    const grown = grownByMinorCollections((ballast) => {
+      request(queue, 'k', Object.assign(['a'], { ballast }))
+      return () => queue.take(() => 1)
+    })
+    expect(grown).toBeLessThan(2)
+  })
+
   it('keeps the order of one request', () => {
     const queue = newQueue()
     request(queue, 'k', ['a', 'b', 'c', 'd'])
@@ -104,7 +112,7 @@ describe('FairQueue', () => {
     const queue = newQueue()
     const passedOver = request(queue, 'k', ['a1', 'a2'])
     request(queue, 'k', ['b1', 'b2'])
-    expect(inputsOf(queue.take(() => 1, { fits: (job) => job !== passedOver }))).toEqual(['b1'])
+    expect(inputsOf(queue.take(() => 1, { fits: (job) => job !== passedOver.job }))).toEqual(['b1'])
     expect(inputsOf(queue.take(() => 4))).toEqual(['a1', 'b2', 'a2'])
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Answer, Job, type JobOptions } from '../../src/batching/job.ts'
+import { type Answer, Job, type JobOptions, type SubmitOptions } from '../../src/batching/job.ts'
 import { ServeError } from '../../src/errors.ts'
 import { FakeClock, settle } from '../helpers/fake-clock.ts'
 import { type FakeOutput, many, watch } from './fake-engine.ts'
@@ -8,9 +8,12 @@ const answer = (output: string): Answer<FakeOutput> => ({ output, queueMs: 0, co
 
 type TestJob = Job<string, string, Answer<FakeOutput>>
 
-function newJob(items: number, options: Partial<JobOptions<string, string>> = {}) {
+function newJob(items: number, options: Partial<JobOptions<string, string>> & SubmitOptions = {}) {
   const clock = new FakeClock()
-  const job = new Job<string, string, Answer<FakeOutput>>({ key: 'k', inputs: many('input', items), clock, ...options })
+  const job = new Job<string, string, Answer<FakeOutput>>(
+    { key: 'k', inputs: many('input', items), clock, ...options },
+    options,
+  )
   return { clock, job, result: watch(job.settled) }
 }
 

@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events'
-import type { FastifyReply } from 'fastify'
+import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { clientSignal } from '../../src/routes/client-signal.ts'
+import type { CancelSignal } from '../../src/batching/job.ts'
+import { ClientSignal } from '../../src/routes/client-signal.ts'
+import { grownByMinorCollections } from '../helpers/minor-collections.ts'
 
 /** A response of node:http, as far as a connection's end is concerned. */
 class Response extends EventEmitter {
@@ -16,7 +18,7 @@ class Response extends EventEmitter {
 
 function setUp() {
   const raw = new Response()
-  const signal = clientSignal({ raw } as unknown as FastifyReply)
+  const signal: CancelSignal = new ClientSignal(raw as unknown as ServerResponse)
   let aborts = 0
   const listener = (): void => {
     aborts++
@@ -25,7 +27,7 @@ function setUp() {
   return { raw, signal, listener, aborts: () => aborts }
 }
 
-describe('clientSignal', () => {
+describe('ClientSignal', () => {
   it('aborts when the connection closes before the answer is complete', () => {
     const { raw, signal, aborts } = setUp()
     expect([signal.aborted, aborts()]).toEqual([false, 0])
@@ -43,7 +45,7 @@ describe('clientSignal', () => {
   it('has aborted already for a client that left before', () => {
     const raw = new Response()
     raw.close()
-    expect(clientSignal({ raw } as unknown as FastifyReply).aborted).toBe(true)
+    expect(new ClientSignal(raw as unknown as ServerResponse).aborted).toBe(true)
   })
 
   it('tells nobody who no longer listens, and leaves nothing on the response', () => {
@@ -52,5 +54,13 @@ describe('clientSignal', () => {
     expect(raw.listenerCount('close')).toBe(0)
     raw.close()
     expect(aborts()).toBe(0)
+  })
+
+  it('keeps no response in memory', () => {
+    const grown = grownByMinorCollections((ballast) => {
+      const signal = new ClientSignal(Object.assign(new Response(), { ballast }) as unknown as ServerResponse)
+      return () => signal.aborted
+    })
+    expect(grown).toBeLessThan(2)
   })
 })

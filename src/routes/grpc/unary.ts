@@ -57,14 +57,26 @@ function handler(name: string, answer: Answer, services: Services): handleUnaryC
 
 function patience(call: ServerUnaryCall<Buffer, Buffer>, clock: Clock): Patience {
   const deadline = clock.now() + Number(call.getDeadline()) - Date.now()
-  return {
-    deadline,
-    signal: {
-      get aborted() {
-        return call.cancelled
-      },
-      addEventListener: (_type, listener) => call.once('cancelled', listener),
-      removeEventListener: (_type, listener) => call.off('cancelled', listener),
-    },
+  return { deadline, signal: new CallSignal(call) }
+}
+
+/** A class for the reason that ClientSignal is one. */
+class CallSignal implements CancelSignal {
+  readonly #call: ServerUnaryCall<Buffer, Buffer>
+
+  constructor(call: ServerUnaryCall<Buffer, Buffer>) {
+    this.#call = call
+  }
+
+  get aborted(): boolean {
+    return this.#call.cancelled
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#call.once('cancelled', listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#call.off('cancelled', listener)
   }
 }

@@ -3,6 +3,7 @@ import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/
 import { HEALTH_SERVICE, healthService } from '../../routes/grpc/health.ts'
 import { INFERENCE_SERVICE, inferenceService } from '../../routes/grpc/inference-service.ts'
 import type { ConnectionLimits } from '../http-server.ts'
+import { ShortLivedSet } from '../short-lived-set.ts'
 import { type CallOptions, GuardedCall } from './guarded-call.ts'
 
 /** Calls at once on one connection. */
@@ -30,7 +31,7 @@ export function createGrpcServer(options: GrpcOptions): GrpcServer {
   const { services, connections } = options
   // grpc-js would write metadata that it cannot read to stderr, keys among it.
   setLogVerbosity(logVerbosity.NONE)
-  const calls = new Set<GuardedCall>()
+  const calls = new ShortLivedSet<GuardedCall>()
   const server = new Server({
     'grpc.max_receive_message_length': services.limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
@@ -48,9 +49,9 @@ export function createGrpcServer(options: GrpcOptions): GrpcServer {
             isInference: path === `/${INFERENCE_SERVICE}/ModelInfer`,
             isWatch: responseStream,
           },
-          { ...options, onClose: () => calls.delete(call) },
+          { ...options, onClose: () => leave() },
         )
-        calls.add(call)
+        const leave = calls.add(call)
         return call
       },
     ],

@@ -17,7 +17,7 @@ export const admission = fp(async (app: FastifyInstance, services: Services) => 
   app.addHook('onRequest', (request, reply, done) => {
     if (request.method !== 'POST' && request.method !== 'PUT') return done()
     // From here on the request may hold a model.
-    reply.raw.once('close', inFlight.begin())
+    reply.raw.on('close', inFlight.begin())
     request.deadline = request.arrivedAt + requestTimeoutMs(request.headers, limits.requestTimeoutMs)
     request.priority = requestPriority(request.headers)
     const { model, version } = { ...(request.query as object), ...(request.params as object) } as Record<

@@ -6,11 +6,16 @@ import { ServeError } from '../../errors.ts'
 import type { Limits } from '../../routes/services.ts'
 import { BodyBudget, type BodyMeter } from '../body-budget.ts'
 import { hasBody } from '../request-headers.ts'
+import { ShortLivedSet } from '../short-lived-set.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Of all request bodies together, whatever their protocol. */
     bodyBudget: BodyBudget
+  }
+  interface FastifyRequest {
+    /** Undefined without a body, and once the answer is given. */
+    bodyMeter: BodyMeter | undefined
   }
 }
 
@@ -27,7 +32,8 @@ const SMALL_ANSWER = 4096
 export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { limits: Limits; clock: Clock }) => {
   const budget = new BodyBudget(limits)
   app.decorate('bodyBudget', budget)
-  const underWay = new Map<IncomingMessage, { meter: BodyMeter; response: ServerResponse }>()
+  app.decorateRequest('bodyMeter', undefined)
+  const underWay = new ShortLivedSet<{ raw: IncomingMessage; response: ServerResponse; meter: BodyMeter }>()
   let sweptAt = 0
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -40,13 +46,12 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { l
   })
 
   app.addHook('preParsing', (request, _reply, payload, done) => {
-    const { raw } = request
-    const body = underWay.get(raw)
-    if (body !== undefined) {
+    const { raw, bodyMeter } = request
+    if (bodyMeter !== undefined) {
       // Paused, so that to listen does not let the bytes flow before there is somebody to read them.
       raw.pause().on('data', ({ length }: Buffer) => {
         try {
-          body.meter.count(length, clock.now())
+          bodyMeter.count(length, clock.now())
         } catch (error) {
           fail(raw, error as ServeError)
         }
@@ -60,16 +65,19 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { l
   // An answer is held until its client has read it.
   app.addHook('onSend', (request, _reply, payload, done) => {
     const bytes = Buffer.isBuffer(payload) || typeof payload === 'string' ? payload.length : 0
-    if (bytes > SMALL_ANSWER) underWay.get(request.raw)?.meter.charge(bytes)
+    if (bytes > SMALL_ANSWER) request.bodyMeter?.charge(bytes)
     done(null, payload)
   })
 
-  function meterBody({ raw, ip, headers }: FastifyRequest, { raw: response }: FastifyReply): void {
+  function meterBody(request: FastifyRequest, { raw: response }: FastifyReply): void {
+    const { raw, ip, headers } = request
     const meter = budget.open(ip, Number(headers['content-length'] ?? 0), clock.now())
     if (underWay.size === 0) sweepLater()
-    underWay.set(raw, { meter, response })
-    response.once('close', () => {
-      underWay.delete(raw)
+    const leave = underWay.add({ raw, response, meter })
+    request.bodyMeter = meter
+    response.on('close', () => {
+      leave()
+      request.bodyMeter = undefined
       meter.close()
     })
   }
@@ -83,7 +91,7 @@ export const bodyLimits = fp(async (app: FastifyInstance, { limits, clock }: { l
     const now = clock.now()
     // After this process has stalled, what has come meanwhile is still to be read.
     const stalled = now - sweptAt > 2 * SWEEP_MS
-    for (const [raw, { meter, response }] of underWay) {
+    for (const { raw, response, meter } of underWay) {
       if (raw.complete || stalled || !meter.isTooSlow(now)) continue
       // Nothing more is wanted on this connection.
       response.shouldKeepAlive = false

@@ -21,7 +21,7 @@ export const pipelining = fp(async (app: FastifyInstance) => {
   app.addHook('onRequest', (request, { raw: response }, done) => {
     const { socket } = request.raw
     const serve = (): void => {
-      response.once('close', () => {
+      response.on('close', () => {
         const next = lines.get(socket)?.shift()
         if (next === undefined) return lines.delete(socket)
         waiting--

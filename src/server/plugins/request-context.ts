@@ -25,7 +25,7 @@ export const requestContext = fp(async (app: FastifyInstance, { clock, metrics, 
     noteResponse(request.raw.socket, reply.raw)
     reply.header('x-request-id', request.id)
     // Not Fastify's `onResponse`, which does not come for a client that leaves before its answer.
-    reply.raw.once('close', () => observe(request, reply))
+    reply.raw.on('close', () => observe(request, reply))
     done()
   })
   app.addHook('onSend', (_request, reply, payload, done) => {
