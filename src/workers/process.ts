@@ -47,7 +47,8 @@ export class EngineProcess {
   readonly #process: ChildProcess
   readonly #inputs: Writable
   readonly #options: EngineProcessOptions
-  readonly #pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
+  /** Few at a time. A Map would keep answers in memory for long (server/short-lived-set.ts). */
+  readonly #pending: { id: number; resolve: (value: never) => void; reject: (error: Error) => void }[] = []
   #vitals: Vitals | undefined
   #nextId = 0
   #gone = false
@@ -86,8 +87,7 @@ export class EngineProcess {
         living.delete(this.#process)
         this.#watchdog.stop()
         this.#batchWatchdog.stop()
-        for (const { reject } of this.#pending.values()) reject(engineGone())
-        this.#pending.clear()
+        for (const { reject } of this.#pending.splice(0)) reject(engineGone())
         resolve(this.#killReason ?? reason)
       }
       this.#process.once('exit', (code, signal) => end(signal ? `killed by ${signal}` : `exit code ${code}`))
@@ -113,7 +113,7 @@ export class EngineProcess {
     if (this.#gone) return Promise.reject(engineGone())
     const id = this.#nextId++
     return new Promise<Result<M>>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject })
+      this.#pending.push({ id, resolve, reject })
       // `send` fails when the channel closes; the exit that follows rejects all pending calls.
       this.#process.send({ id, method, params }, () => {})
     })
@@ -171,10 +171,11 @@ export class EngineProcess {
       this.#options.onWarning(reply.warning)
       return
     }
-    const pending = this.#pending.get(reply.id)
-    this.#pending.delete(reply.id)
-    if ('error' in reply) pending?.reject(new Error(reply.error))
-    else pending?.resolve(reply.result as never)
+    const at = this.#pending.findIndex(({ id }) => id === reply.id)
+    if (at === -1) return
+    const [call] = this.#pending.splice(at, 1)
+    if ('error' in reply) call?.reject(new Error(reply.error))
+    else call?.resolve(reply.result as never)
   }
 }
 

@@ -55,7 +55,18 @@ describe('the last line of .ci/run', () => {
     ['everything: nothing ran', {}, ['0 passed, 0 failed']],
   ])('tells of %s that failed, and fails', (_name, files, expected) => {
     const { status, lines } = count(files as unknown as Record<string, string>)
-    expect(lines).toEqual(expected)
+    expect(lines.slice(-expected.length)).toEqual(expected)
     expect(status).toBe(1)
+  })
+
+  it('comes after the end of what each that failed has printed', () => {
+    const printed = Array.from({ length: 100 }, (_, i) => `line ${i}`).join('\n')
+    const { lines } = count({ checks: '0 lint\n1 soak\n', 'lint.log': 'fine', 'soak.log': printed })
+    expect(lines).toEqual([
+      '=== the last 60 lines of soak',
+      ...printed.split('\n').slice(-60),
+      'failed: soak',
+      '1 passed, 1 failed',
+    ])
   })
 })
