@@ -138,11 +138,11 @@ export class Batcher<Key, Input, Output extends object> {
     const refusal = this.refusal(key, inputs.length, options.deadline, options.priority)
     if (refusal) throw refusal
     const onGiveUp = (): void => {
-      this.#queue.remove(place)
+      this.#queue.remove(entry)
       if (this.#queue.size === 0) this.#stopHold?.()
     }
     const job: BatchJob<Key, Input, Output> = new Job({ key, inputs, clock: this.#options.clock, onGiveUp }, options)
-    const place = this.#queue.add(job)
+    const entry = this.#queue.add(job)
     this.wake()
     return await job.settled
   }

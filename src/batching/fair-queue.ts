@@ -13,11 +13,11 @@ export interface QueuedJob {
 }
 
 /**
- * A job's place in the queue, which it leaves empty. V8's Map and Set keep what was deleted from them in memory for long: the
- * table that one outgrew points to the next, and once one is old, so are all that follow and what they held. A place that
+ * A job's entry in the queue, empty once it has left. V8's Map and Set keep what was deleted from them in memory for long: the
+ * table that one outgrew points to the next, and once one is old, so are all that follow and what they held. An entry that
  * holds nothing is all that they keep of a job.
  */
-export interface Place<J extends QueuedJob> {
+export interface Entry<J extends QueuedJob> {
   job: J | undefined
   /** Number of its inputs that have left. */
   taken: number
@@ -37,8 +37,8 @@ export interface Item<J extends QueuedJob> {
  * A job leaves in one step, however many inputs it has.
  */
 export class FairQueue<J extends QueuedJob> {
-  /** Insertion order is the order of turns: after its turn, a job's place is added again. */
-  readonly #places: Record<Priority, Set<Place<J>>> = { normal: new Set(), low: new Set() }
+  /** Insertion order is the order of turns: after its turn, a job's entry is added again. */
+  readonly #entries: Record<Priority, Set<Entry<J>>> = { normal: new Set(), low: new Set() }
   readonly #sizes: Record<Priority, number> = { normal: 0, low: 0 }
   /** Normal inputs that have left since the last low one, as far as they count; below 0 after a whole batch of low ones. */
   #normalsSinceLow = 0
@@ -48,25 +48,26 @@ export class FairQueue<J extends QueuedJob> {
     return this.#sizes.normal + this.#sizes.low
   }
 
-  add(job: J): Place<J> {
+  /** Returns the entry to `remove` it by. */
+  add(job: J): Entry<J> {
     if (job.inputs.length === 0) return { job: undefined, taken: 0 }
-    const place = { job, taken: 0 }
-    this.#places[job.priority].add(place)
+    const entry = { job, taken: 0 }
+    this.#entries[job.priority].add(entry)
     this.#sizes[job.priority] += job.inputs.length
-    return place
+    return entry
   }
 
-  /** Removes the inputs that still wait of the job that was given this place. */
-  remove(place: Place<J>): void {
-    const { job, taken } = place
+  /** Removes the inputs that still wait of the job of this entry. */
+  remove(entry: Entry<J>): void {
+    const { job, taken } = entry
     if (job === undefined) return
-    this.#leave(place, job)
+    this.#leave(entry, job)
     this.#sizes[job.priority] -= job.inputs.length - taken
   }
 
-  #leave(place: Place<J>, { priority }: J): void {
-    this.#places[priority].delete(place)
-    place.job = undefined
+  #leave(entry: Entry<J>, { priority }: J): void {
+    this.#entries[priority].delete(entry)
+    entry.job = undefined
   }
 
   /** The input whose turn is next. */
@@ -78,9 +79,9 @@ export class FairQueue<J extends QueuedJob> {
   /** The waiting inputs of each key. Keys are in the order of turns. */
   waiting(): Map<J['key'], { count: number; oldestAt: number }> {
     const groups = new Map<J['key'], { count: number; oldestAt: number }>()
-    const { normal, low } = this.#places
-    for (const places of this.#isTurnOfLow ? [low, normal] : [normal, low]) {
-      for (const { job, taken } of places) {
+    const { normal, low } = this.#entries
+    for (const entries of this.#isTurnOfLow ? [low, normal] : [normal, low]) {
+      for (const { job, taken } of entries) {
         const { key, inputs, submittedAt } = job as J
         const group = groups.get(key) ?? { count: 0, oldestAt: Number.POSITIVE_INFINITY }
         group.count += inputs.length - taken
@@ -96,7 +97,7 @@ export class FairQueue<J extends QueuedJob> {
    * ones; for a normal job, of the low ones those whose turns come meanwhile.
    */
   ahead(inputs: number, priority: Priority = 'normal'): Map<J['key'], number> {
-    const { normal, low } = this.#places
+    const { normal, low } = this.#entries
     const isLow = priority === 'low'
     const ahead = new Map<J['key'], number>()
     const normals = countUpTo(ahead, normal, isLow ? Number.POSITIVE_INFINITY : inputs)
@@ -114,16 +115,16 @@ export class FairQueue<J extends QueuedJob> {
     const items: Item<J>[] = []
     let chosen = key
     let most = Number.POSITIVE_INFINITY
-    for (const [job, place] of this.#turns()) {
+    for (const [job, entry] of this.#turns()) {
       if ((chosen !== undefined && job.key !== chosen) || !fits(job)) continue
       chosen = job.key
       most = max(chosen)
-      items.push({ job, index: place.taken++ })
-      if (place.taken === job.inputs.length) this.#leave(place, job)
+      items.push({ job, index: entry.taken++ })
+      if (entry.taken === job.inputs.length) this.#leave(entry, job)
       else {
-        const places = this.#places[job.priority]
-        places.delete(place)
-        places.add(place)
+        const entries = this.#entries[job.priority]
+        entries.delete(entry)
+        entries.add(entry)
       }
       this.#sizes[job.priority]--
       this.#countTurn(job.priority, most)
@@ -133,9 +134,9 @@ export class FairQueue<J extends QueuedJob> {
   }
 
   /** Jobs in the order of their turns. A job that is added again meanwhile has another turn: the turns go round. */
-  *#turns(): Generator<[J, Place<J>]> {
-    const normals = this.#places.normal.values()
-    const lows = this.#places.low.values()
+  *#turns(): Generator<[J, Entry<J>]> {
+    const normals = this.#entries.normal.values()
+    const lows = this.#entries.low.values()
     let normal = normals.next()
     let low = lows.next()
     for (;;) {
@@ -167,7 +168,7 @@ export class FairQueue<J extends QueuedJob> {
 /** Adds up to `most` waiting inputs of each job, and `limit` in all, to the counts by key. Returns how many there were. */
 function countUpTo<J extends QueuedJob>(
   counts: Map<J['key'], number>,
-  places: Set<Place<J>>,
+  entries: Set<Entry<J>>,
   most: number,
   limit = Number.POSITIVE_INFINITY,
 ): number {
@@ -175,14 +176,14 @@ function countUpTo<J extends QueuedJob>(
   let count = 0
   let total = 0
   // The map is asked only where the key changes: asked for every job, it would double the cost of a refusal.
-  for (const place of places) {
-    const job = place.job as J
+  for (const entry of entries) {
+    const job = entry.job as J
     if (last === undefined || job.key !== last.key) {
       if (last) counts.set(last.key, count)
       count = counts.get(job.key) ?? 0
     }
     last = job
-    const inputs = Math.min(job.inputs.length - place.taken, most, limit - total)
+    const inputs = Math.min(job.inputs.length - entry.taken, most, limit - total)
     count += inputs
     total += inputs
     if (total === limit) break

@@ -40,12 +40,12 @@ export class DecodeQueue<Result extends object | null> {
   /** One result per picture, in order; a failure is the picture's own. Rejects with `canceled` when the client has left. */
   async submit(decodings: Decoding<Result>[], options: SubmitOptions): Promise<(Result | ServeError)[]> {
     throwIfCanceled(options)
-    const onGiveUp = (): void => this.#queue.remove(place)
+    const onGiveUp = (): void => this.#queue.remove(entry)
     const job = new Job<undefined, Decoding<Result>, Result>(
       { key: undefined, inputs: decodings, clock: this.#clock, onGiveUp },
       options,
     )
-    const place = this.#queue.add(job)
+    const entry = this.#queue.add(job)
     this.start()
     return await job.settled
   }

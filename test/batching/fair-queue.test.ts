@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FairQueue, type Item, type Place } from '../../src/batching/fair-queue.ts'
+import { type Entry, FairQueue, type Item } from '../../src/batching/fair-queue.ts'
 import type { Priority } from '../../src/batching/job.ts'
 import { randomNumbers } from '../../src/engines/random.ts'
 import { grownByMinorCollections } from '../helpers/minor-collections.ts'
@@ -18,12 +18,12 @@ function request(
   inputs: string[],
   submittedAt = 0,
   priority: Priority = 'normal',
-): Place<TestJob> {
+): Entry<TestJob> {
   return queue.add({ key, inputs, submittedAt, priority })
 }
 
 /** A bulk request. */
-const bulk = (queue: FairQueue<TestJob>, key: string, inputs: string[]): Place<TestJob> =>
+const bulk = (queue: FairQueue<TestJob>, key: string, inputs: string[]): Entry<TestJob> =>
   request(queue, key, inputs, 0, 'low')
 
 function newQueue() {
